@@ -1,0 +1,67 @@
+"""Writes the generated parts of the documentation from the code: the table of options and the list of tools.
+
+python docs/generate.py            rewrite README.md and docs/configuration.md
+python docs/generate.py --check    exit 1 if they are not up to date
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from memem.config import options  # noqa: E402 - the checkout's own code
+from memem.tools.memory import core  # noqa: E402
+
+
+def option_table() -> str:
+    """The options as a markdown table."""
+    rows = ["| Variable | `config.toml` | Default | What it does |", "|---|---|---|---|"]
+    for name, spec in options():
+        default = str(int(spec.default)) if isinstance(spec.default, bool) else spec.default
+        shown = f"`{default}`" if default != "" else "–"
+        rows.append(f"| `{spec.env[0]}` | `{name}` | {shown} | {spec.help} |")
+    return "\n".join(rows)
+
+
+def tool_table() -> str:
+    """The MCP tools as a markdown table."""
+    rows = ["| Tool | What it does |", "|---|---|"]
+    for tool in core(lambda: None):  # type: ignore[arg-type,return-value] - only names and schemas are read
+        arguments = ", ".join(
+            name if name in tool.schema["required"] else f"{name}?" for name in tool.schema["properties"]
+        )
+        rows.append(f"| `{tool.name}({arguments})` | {tool.description} |")
+    return "\n".join(rows)
+
+
+PARTS = {"options": option_table, "tools": tool_table}
+
+
+def filled(text: str) -> str:
+    """The text with every generated part between its markers made anew."""
+    for name, make in PARTS.items():
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text = pattern.sub(lambda match, made=make(): f"{match[1]}{made}\n{match[2]}", text)  # noqa: B008 - bound now
+    return text
+
+
+def main() -> int:
+    """Rewrite or check; the exit code for the shell."""
+    stale = []
+    for path in (ROOT / "README.md", ROOT / "docs" / "configuration.md", ROOT / "llms.txt"):
+        text = path.read_text(encoding="utf-8")
+        if filled(text) != text:
+            stale.append(path.name)
+            if "--check" not in sys.argv:
+                path.write_text(filled(text), encoding="utf-8")
+    if stale:
+        print(f"{'stale' if '--check' in sys.argv else 'rewritten'}: {', '.join(stale)}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Configuration: one frozen value, every option on one line; the only reader of the environment.
+
+The order is environment, then `config.toml` in the state folder, then the default. The prompt hook cannot afford
+to parse TOML, so the bootstrap compiles the file into a flat snapshot (`hook.conf`) that `load_snapshot` reads.
+"""
+
+from __future__ import annotations
+
+import os
+
+from memem.errors import BadInput
+from memem.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+SNAPSHOT = "hook.conf"
+CONFIG_FILE = "config.toml"
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("0", "false", "no", "off", "")
+
+
+class Option(Value):
+    """One setting: its default, the environment variables that set it (first wins), and what it does."""
+
+    default: Any
+    env: tuple[str, ...]
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+def option(default: Any, env: str, help: str, choices: tuple[str, ...] = ()) -> Any:
+    """Declare an option; `env` may name several variables separated by spaces."""
+    return Option(default=default, env=tuple(env.split()), help=help, choices=choices)
+
+
+class Config(Value):
+    """All settings of one process. Build it with `load` or `load_snapshot`, then pass it on."""
+
+    dir: str = option("~/.memem", "MEMEM_DIR CORTEX_DIR", "State folder: index, state, logs, private environment.")
+    vault: str = option(
+        "~/obsidian-brain",
+        "MEMEM_OBSIDIAN_VAULT MEMEM_VAULT CORTEX_OBSIDIAN_VAULT",
+        "Obsidian vault; notes live in its folder `memem/`.",
+    )
+    injection_mode: str = option(
+        "auto",
+        "MEMEM_INJECTION_MODE",
+        "`auto` injects on session start and on prompts, `tool` only answers tools, `off` disables the hooks.",
+        choices=("auto", "tool", "off"),
+    )
+    show_banner: bool = option(False, "MEMEM_SHOW_BANNER", "Begin the session start block with a status line.")
+    session_start_limit: int = option(
+        50, "MEMEM_SESSION_START_LIMIT MEMEM_COMPACT_INDEX_LIMIT", "Most index lines in the session start block."
+    )
+    session_start_budget: int = option(
+        8000, "MEMEM_SESSION_START_BUDGET", "Size of the session start block, in UTF-16 units (at most 9500)."
+    )
+    prompt_limit: int = option(3, "MEMEM_PROMPT_LIMIT", "Most memories injected for one prompt.")
+    prompt_budget: int = option(
+        4000, "MEMEM_PROMPT_BUDGET", "Size of what one prompt injects, in UTF-16 units (at most 9500)."
+    )
+    project_aliases: str = option(
+        "", "MEMEM_PROJECT_ALIASES", "Other names of projects: `old=new`, separated by commas."
+    )
+    skip_sync: bool = option(
+        False, "MEMEM_SKIP_SYNC", "The bootstrap does not install or update dependencies (for development)."
+    )
+
+    @property
+    def memory_root(self) -> str:
+        """The folder inside the vault that holds everything of memem."""
+        return f"{self.vault}/memem"
+
+    def state_path(self, name: str) -> str:
+        """Path of a file or folder of ours in the state folder."""
+        return f"{self.dir}/{name}"
+
+
+def options() -> Iterator[tuple[str, Option]]:
+    """All options by field name, in order of declaration."""
+    return ((name, spec) for name, spec in Config.__defaults__.items() if isinstance(spec, Option))
+
+
+def resolve(environ: Mapping[str, str], file_values: Mapping[str, Any]) -> tuple[Config, dict[str, str]]:
+    """The configuration, and for each field where its value came from.
+
+    Raises:
+        BadInput: a value does not fit its option; names the variable or key.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, spec in options():
+        value, origin = spec.default, "default"
+        if name in file_values:
+            value, origin = file_values[name], CONFIG_FILE
+        for variable in spec.env:
+            if environ.get(variable):
+                value, origin = environ[variable], variable
+                break
+        values[name] = _coerce(name, spec, value, origin)
+        origins[name] = origin
+    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is too dear on the hook path
+    for name in ("dir", "vault"):
+        values[name] = _absolute(values[name], home)
+    return Config(**values), origins
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration from the environment and `config.toml`."""
+    environ = os.environ if environ is None else environ
+    return resolve(environ, read_file(environ))[0]
+
+
+def load_snapshot(environ: Mapping[str, str]) -> Config:
+    """The configuration as the hook reads it: environment, then the compiled snapshot, no TOML.
+
+    A value that does not fit is dropped for its default: a hook has nobody to complain to.
+    """
+    folder = resolve({k: environ[k] for k in ("HOME", "MEMEM_DIR", "CORTEX_DIR") if k in environ}, {})[0].dir
+    values: dict[str, Any] = {}
+    try:
+        with open(f"{folder}/{SNAPSHOT}", encoding="utf-8") as file:
+            for line in file.read().splitlines()[1:]:
+                name, _, value = line.partition("=")
+                values[name] = value
+    except (OSError, ValueError):
+        pass
+    try:
+        return resolve(environ, values)[0]
+    except BadInput:
+        kept = {name: environ[name] for name in ("HOME", "MEMEM_DIR", "MEMEM_OBSIDIAN_VAULT") if name in environ}
+        return resolve(kept, {name: values[name] for name in ("dir", "vault") if name in values})[0]
+
+
+def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The values of `config.toml`, or nothing when there is no such file.
+
+    Raises:
+        BadInput: the file is not TOML, or names an option that does not exist.
+    """
+    import tomllib
+
+    folder = resolve({k: environ[k] for k in environ if k in ("HOME", "MEMEM_DIR", "CORTEX_DIR")}, {})[0].dir
+    path = f"{folder}/{CONFIG_FILE}"
+    try:
+        with open(path, "rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {error}. Mend or remove it.") from error
+    known = dict(options())
+    for name in values:
+        if name not in known:
+            raise BadInput(f"{path} sets {name!r}, which is no option. Options: {', '.join(known)}.")
+    return values
+
+
+def write_snapshot(config: Config, file_values: Mapping[str, Any], interpreter: str) -> None:
+    """Compile `config.toml` for the hook: the interpreter on the first line, then `name=value` lines.
+
+    The environment is left out on purpose: the hook reads its own.
+    """
+    lines = [interpreter]
+    for name, value in file_values.items():
+        text = str(int(value)) if isinstance(value, bool) else str(value)
+        lines.append(f"{name}={' '.join(text.splitlines())}")
+    path = config.state_path(SNAPSHOT)
+    with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    os.replace(f"{path}.{os.getpid()}", path)
+
+
+def _coerce(name: str, spec: Option, value: Any, origin: str) -> Any:
+    text = str(value).strip()
+    if isinstance(spec.default, bool):
+        if text.lower() in _TRUE or text.lower() in _FALSE:
+            return text.lower() in _TRUE
+        raise BadInput(f"{origin} sets {name} to {text!r}: use 1 or 0.")
+    if isinstance(spec.default, int):
+        if text.isascii() and text.isdigit():
+            return int(text)
+        raise BadInput(f"{origin} sets {name} to {text!r}: use a whole number.")
+    if spec.choices and text not in spec.choices:
+        raise BadInput(f"{origin} sets {name} to {text!r}: use {', '.join(spec.choices)}.")
+    return text
+
+
+def _absolute(path: str, home: str) -> str:
+    if path == "~" or path.startswith("~/"):
+        path = home + path[1:]
+    return os.path.abspath(path)  # noqa: PTH100

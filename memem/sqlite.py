@@ -1,0 +1,65 @@
+"""The only door to SQLite: how every database of memem is opened, and one transaction.
+
+It uses the C module directly: the `sqlite3` package around it imports datetime and collections, which the prompt
+hook would pay for, and adds nothing that is used here.
+"""
+
+from __future__ import annotations
+
+import _sqlite3
+
+from memem.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+Connection = _sqlite3.Connection
+Row = _sqlite3.Row
+Error = _sqlite3.Error
+OperationalError = _sqlite3.OperationalError
+BUSY_SECONDS = 5.0
+_DAMAGE = (1, 11, 26)  # SQLITE_ERROR (a table of ours is missing), SQLITE_CORRUPT, SQLITE_NOTADB
+
+
+def connect(path: str, *, read_only: bool = False, busy: float = BUSY_SECONDS) -> Connection:
+    """Open a database file (":memory:" for none), in autocommit, with rows that answer to names.
+
+    Raises:
+        Error: the file is no database, cannot be opened, or (`read_only`) does not exist.
+    """
+    if path == ":memory:":
+        name = path
+    else:
+        quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        name = f"file:{quoted}?mode={'ro' if read_only else 'rwc'}"
+    connection = _sqlite3.connect(name, uri=True, timeout=busy, isolation_level=None, check_same_thread=False)
+    connection.row_factory = Row
+    connection.execute("PRAGMA synchronous=NORMAL")  # of the connection, not of the file
+    return connection
+
+
+def use_write_ahead_log(connection: Connection) -> None:
+    """Readers never wait for the writer. A property of the file, so it is set when the file is made."""
+    connection.execute("PRAGMA journal_mode=WAL")
+
+
+def is_damage(error: Error) -> bool:
+    """Whether an error says that the file is broken, as opposed to locked, full or not writable."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+class transaction:  # noqa: N801 - reads as a statement: `with transaction(connection):`
+    """One writer at a time: takes the write lock at once, commits at the end, rolls back on any exception."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def __enter__(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -1,0 +1,18 @@
+"""The table of MCP tools: name, description, schema and function; every transport serves this one list."""
+
+from __future__ import annotations
+
+from memem.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Tool(Value):
+    """One tool. `run` takes the validated arguments and answers with text; it raises `MememError` for the caller."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]  # JSON schema of the arguments: type object, flat properties
+    run: Callable[[dict[str, Any]], str]
