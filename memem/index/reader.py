@@ -1,0 +1,114 @@
+"""Reading the index: candidates for a question, term statistics, and plain look-ups. Part of the hook's closure."""
+
+from __future__ import annotations
+
+from memem import sqlite
+from memem.index.schema import FILE_NAME, ready, row_memory, scope_term
+from memem.models import Candidate
+from memem.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from memem.models import Scope
+    from memem.text import Terms
+
+COUNT_CAP = 1500  # counting further costs more than it tells: such a word is simply common
+# The best rows are found before any note is read: the notes of all matches would be most of the cost.
+_SEARCH = """
+    SELECT notes.rowid, notes.*, -best.rank AS score FROM
+        (SELECT rowid, rank FROM terms WHERE terms MATCH ? ORDER BY rank LIMIT ?) AS best
+    JOIN notes ON notes.rowid = best.rowid ORDER BY best.rank"""
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
+_MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid IN ({})"
+
+
+def open_reader(folder: str) -> Index | None:
+    """The index of a state folder for reading, or None when it is not built yet or unusable."""
+    try:
+        connection = sqlite.connect(f"{folder}/{FILE_NAME}", read_only=True, busy=0.2)
+        return Index(connection) if ready(connection) else None
+    except sqlite.Error:
+        return None
+
+
+def quote(term: str) -> str:
+    """A term as an FTS5 string: whatever it holds, it cannot become syntax."""
+    return '"' + term.replace('"', '""').replace("\0", "") + '"'
+
+
+def any_of(words: Iterable[str]) -> str:
+    """An FTS5 expression for documents with any of the words in title, body or keys."""
+    return "{title body keys} : (" + " OR ".join(quote(word) for word in words) + ")"
+
+
+def within(scope: Scope) -> str:
+    """An FTS5 expression for the memories of a scope."""
+    return "scope : (" + " OR ".join(quote(scope_term(name)) for name in scope.names) + ")"
+
+
+class Index:
+    """Read access to the derived index. Raises `sqlite.Error` when the file is damaged."""
+
+    def __init__(self, connection: sqlite.Connection) -> None:
+        self.connection = connection
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the index is a file, as opposed to one in memory."""
+        return bool(self.connection.execute("PRAGMA database_list").fetchone()[2])
+
+    def close(self) -> None:
+        """Close the database."""
+        self.connection.close()
+
+    def size(self) -> int:
+        """Number of notes in the index."""
+        return int(self.connection.execute("SELECT count(*) FROM notes").fetchone()[0])
+
+    def search(self, terms: Terms, limit: int, scope: Scope | None = None) -> list[Candidate]:
+        """Notes with any of the terms, best first by BM25; `scope` restricts them to its memories."""
+        words = (*terms.words, *terms.compounds)
+        if not words:
+            return []
+        match = any_of(words) if scope is None else f"{within(scope)} AND {any_of(words)}"
+        return [_candidate(row, float(row["score"])) for row in self.connection.execute(_SEARCH, (match, limit))]
+
+    def count(self, word: str) -> int:
+        """In how many notes a word occurs, counted up to COUNT_CAP."""
+        return int(self.connection.execute(_COUNT, (any_of((word,)), COUNT_CAP)).fetchone()[0])
+
+    def matched(self, word: str, rows: Sequence[int]) -> set[int]:
+        """Those of some rows in which the word occurs."""
+        query = _MATCHED.format(",".join("?" * len(rows)))
+        return {row[0] for row in self.connection.execute(query, (any_of((word,)), *rows))}
+
+    def notes(self, where: str = "1", values: Sequence[Any] = (), order: str = "id") -> list[Candidate]:
+        """Notes by a condition on their columns; `where` and `order` are constants of ours, values are bound."""
+        query = f"SELECT rowid, * FROM notes WHERE {where} ORDER BY {order}"  # noqa: S608 - constants only
+        return [_candidate(row) for row in self.connection.execute(query, tuple(values))]
+
+    def by_prefix(self, prefix: str) -> list[Candidate]:
+        """Notes whose id begins with the prefix."""
+        return self.notes("substr(id, 1, ?) = ?", (len(prefix), prefix.lower()))
+
+    def in_scope(self, scope: Scope) -> list[Candidate]:
+        """Live notes of a scope of layers 0 to 2, ordered by layer and id."""
+        marks = ",".join("?" * len(scope.names))
+        where = f"project IN ({marks}) AND layer <= 2 AND status IN ('active', 'open') AND replaced_by = ''"
+        return self.notes(where, scope.names, order="layer, id")
+
+    def root_commit(self, git_folder: str) -> str:
+        """The remembered first commit of a repository, or nothing."""
+        row = self.connection.execute("SELECT id FROM root_commits WHERE git_folder = ?", (git_folder,)).fetchone()
+        return row[0] if row else ""
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Path and problem of every note that could not be read as it should."""
+        query = "SELECT path, problem FROM notes WHERE problem != '' ORDER BY path"
+        return [(row["path"], row["problem"]) for row in self.connection.execute(query)]
+
+
+def _candidate(row: sqlite.Row, score: float = 0.0) -> Candidate:
+    return Candidate(memory=row_memory(row), path=row["path"], etag=row["etag"], row=row["rowid"], score=score)

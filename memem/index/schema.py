@@ -1,0 +1,72 @@
+"""The index database: its tables, and how a memory becomes a row and a row a memory.
+
+Everything in it is derived from the vault. A change of the schema or of `text.terms` raises VERSION, which is part
+of the file's name: two installed versions of memem never read each other's index.
+"""
+
+from __future__ import annotations
+
+from memem.models import Memory
+from memem.sqlite import Connection, Row
+from memem.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+FILE_NAME = f"index-v{VERSION}.db"
+
+LISTS = tuple(field for field in Memory.__fields__ if isinstance(Memory.__defaults__.get(field), tuple))
+_LIST_SEPARATOR = "\x1f"
+
+_COLUMNS = ", ".join(
+    f"{field} {'INTEGER' if isinstance(Memory.__defaults__.get(field), int) else 'TEXT'} NOT NULL"
+    for field in Memory.__fields__
+)
+CREATE = (
+    f"""CREATE TABLE notes (
+        rowid INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        etag TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        read_ns INTEGER NOT NULL,
+        problem TEXT NOT NULL,
+        {_COLUMNS})""",
+    "CREATE INDEX notes_id ON notes (id)",
+    "CREATE INDEX notes_project ON notes (project, layer)",
+    # Contentless: the text lives in `notes`, and the terms are made by `text.terms`, not by SQLite's tokenizer,
+    # which therefore has to cut at spaces only. Porter's stemmer applies to documents and questions alike.
+    """CREATE VIRTUAL TABLE terms USING fts5 (
+        title, body, keys, scope, content = '', tokenize = "porter ascii tokenchars '_'")""",
+    # How `ORDER BY rank` weighs the columns. The scope only filters.
+    "INSERT INTO terms (terms, rank) VALUES ('rank', 'bm25(3.0, 1.0, 2.5, 0.0)')",
+    # Not of the vault, but derived as well: the first commit of a repository, which takes git to find out.
+    "CREATE TABLE root_commits (git_folder TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+def ready(connection: Connection) -> bool:
+    """Whether the tables of this version are there."""
+    return bool(connection.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+
+
+def memory_values(memory: Memory) -> list[Any]:
+    """The columns of a memory in order of its fields."""
+    return [
+        _LIST_SEPARATOR.join(value) if isinstance(value, tuple) else value
+        for value in (getattr(memory, field) for field in Memory.__fields__)
+    ]
+
+
+def row_memory(row: Row) -> Memory:
+    """The memory of a row that selected all columns of `notes`."""
+    values: dict[str, Any] = {field: row[field] for field in Memory.__fields__}
+    for field in LISTS:
+        values[field] = tuple(values[field].split(_LIST_SEPARATOR)) if values[field] else ()
+    return Memory(**values)
+
+
+def scope_term(project: str) -> str:
+    """A project as one search term of the `scope` column."""
+    return "".join(char if char.isalnum() and char.isascii() else f"_{ord(char):x}_" for char in project.lower())

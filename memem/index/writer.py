@@ -1,0 +1,119 @@
+"""Writing the index: opening or rebuilding the file, and replacing the rows of notes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from memem import sqlite
+from memem.index.reader import Index
+from memem.index.schema import CREATE, FILE_NAME, memory_values, ready, scope_term
+from memem.models import Memory
+from memem.text import terms
+from memem.value import Value
+
+_FIELDS = ("path", "etag", "hash", "read_ns", "problem", *Memory.__fields__)
+_INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
+_INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, ?, ?, ?, ?)"
+_DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
+
+
+class Entry(Value):
+    """What the index knows of one file: `etag` is its stat, `hash` its content, `read_ns` when it was read."""
+
+    path: str
+    etag: str
+    hash: str
+    read_ns: int
+    problem: str = ""
+
+
+class IndexWriter(Index):
+    """Write access; hold `sqlite.transaction(index.connection)` around a group of changes."""
+
+    def entries(self) -> dict[str, Entry]:
+        """All files in the index by path."""
+        rows = self.connection.execute("SELECT path, etag, hash, read_ns, problem FROM notes")
+        return {row["path"]: Entry(**{field: row[field] for field in Entry.__fields__}) for row in rows}
+
+    def put(self, entry: Entry, memory: Memory) -> None:
+        """Insert or replace the row of one file."""
+        self.remove(entry.path)
+        values = [getattr(entry, field) for field in Entry.__fields__] + memory_values(memory)
+        rowid = self.connection.execute(_INSERT, values).lastrowid
+        self.connection.execute(_INSERT_TERMS, (rowid, *_columns(memory)))
+
+    def refresh(self, entry: Entry) -> None:
+        """Note that a file was looked at again: its stat, and whether it still can be read."""
+        self.connection.execute(
+            "UPDATE notes SET etag = ?, read_ns = ?, problem = ? WHERE path = ?",
+            (entry.etag, entry.read_ns, entry.problem, entry.path),
+        )
+
+    def remove(self, path: str) -> None:
+        """Forget one file."""
+        for found in self.notes("path = ?", (path,)):
+            # A contentless table forgets a row only when told the very terms it was given.
+            self.connection.execute(_DELETE_TERMS, (found.row, *_columns(found.memory)))
+            self.connection.execute("DELETE FROM notes WHERE rowid = ?", (found.row,))
+
+    def remember_root_commit(self, git_folder: str, commit: str) -> None:
+        """Remember the first commit of a repository for the hook, which cannot run git."""
+        self.connection.execute("INSERT OR REPLACE INTO root_commits VALUES (?, ?)", (git_folder, commit))
+
+
+def open_writer(folder: str) -> IndexWriter:
+    """Open the index of a state folder, build its tables when they are missing, replace it when it is damaged.
+
+    A damaged file is moved aside, not deleted: it is derived, but it may tell what went wrong.
+
+    Raises:
+        sqlite.Error: the folder cannot be written; use `memory_index` then.
+    """
+    try:
+        return _opened(f"{folder}/{FILE_NAME}")
+    except sqlite.Error as error:
+        if not sqlite.is_damage(error):
+            raise
+    move_aside(folder)
+    return _opened(f"{folder}/{FILE_NAME}")
+
+
+def move_aside(folder: str) -> Path:
+    """Put a damaged index out of the way, so that a new one can be built; answers where it went."""
+    path = Path(folder) / FILE_NAME
+    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    if path.exists():
+        path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return aside
+
+
+def memory_index() -> IndexWriter:
+    """An index in memory, for a state folder that cannot be written."""
+    return _opened(":memory:")
+
+
+def _opened(path: str) -> IndexWriter:
+    connection = sqlite.connect(path)
+    if path != ":memory:":
+        Path(path).chmod(0o600)
+    sqlite.use_write_ahead_log(connection)
+    if not ready(connection):
+        with sqlite.transaction(connection):
+            if not ready(connection):  # another process may have built it while we waited
+                for statement in CREATE:
+                    connection.execute(statement)
+    return IndexWriter(connection)
+
+
+def _columns(memory: Memory) -> tuple[Any, ...]:
+    keys = (*memory.tags, *memory.keys, *memory.paths, *memory.entities)
+    return (
+        " ".join(terms(memory.title)),
+        " ".join(terms(memory.body)),
+        " ".join(terms(" ".join(keys))),
+        scope_term(memory.project),
+    )

@@ -1,0 +1,207 @@
+"""Frontmatter as lines: reads values, changes only the lines asked for, keeps every other byte.
+
+Text is decoded with surrogate escapes, so bytes that are no UTF-8 survive a change of another line. Simple values
+(everything memem writes) are read here; the rest goes to PyYAML behind a guard against aliases and depth.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_FENCE = re.compile(r"---[ \t]*(\r\n|\n|\r|$)")
+_END = re.compile(r"^(---|\.\.\.)[ \t]*$")
+_KEY = re.compile(r"""^(?P<key>[^\W\d][\w .-]*|"[^"\n]+"|'[^'\n]+')[ \t]*:(?=[ \t\r\n]|$)""")
+_CONTINUES = re.compile(r"^([ \t]|-([ \t]|\r?\n?$))")
+_SINGLE = re.compile(r"^'((?:[^']|'')*)'[ \t]*(#.*)?$")
+_DOUBLE = re.compile(r'^"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*)"[ \t]*(#.*)?$')
+_FLOW_ITEM = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,\[\]{}"'#&*!|>%@`][^,\[\]{}]*)\s*(?:,|$)""")
+_PLAIN_SAFE = re.compile(r"^[^\W\d_][\w ./()+-]*$")  # starts with a letter, holds nothing YAML could read otherwise
+_YAML_WORDS = frozenset("y n yes no true false on off null none nan inf".split())
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_MAX_BYTES = 64_000
+_MAX_DEPTH = 12
+
+
+class Frontmatter:
+    """The head of one note as lines, and the rest of it as text. `problem` tells what could not be read."""
+
+    def __init__(self, text: str) -> None:
+        self.mark = "\ufeff" if text.startswith("\ufeff") else ""
+        text = text[len(self.mark) :]
+        self.present = bool(_FENCE.match(text))
+        self.problem = ""
+        self.opening, self.closing = "", ""
+        self.lines: list[str] = []
+        self.body = text
+        if self.present:
+            self._split(_split_lines(text))
+
+    def _split(self, lines: list[str]) -> None:
+        self.opening = lines[0]
+        for at, line in enumerate(lines[1:], 1):
+            if _END.match(line.rstrip("\r\n")):
+                self.lines, self.closing = lines[1:at], line
+                self.body = "".join(lines[at + 1 :])
+                return
+        # No closing fence: what looks like frontmatter ends at the first line that does not.
+        at = 1
+        while at < len(lines) and (_KEY.match(lines[at]) or _CONTINUES.match(lines[at])):
+            at += 1
+        self.lines, self.body = lines[1:at], "".join(lines[at:])
+        self.problem = "frontmatter has no closing `---` line"
+
+    @property
+    def newline(self) -> str:
+        """The line ending of this note."""
+        return "\r\n" if self.opening.endswith("\r\n") else "\n"
+
+    def text(self) -> str:
+        """The whole note again."""
+        return self.mark + self.opening + "".join(self.lines) + self.closing + self.body
+
+    def values(self) -> dict[str, Any]:
+        """Top-level keys to strings, numbers and lists; sets `problem` when some of it cannot be read."""
+        blocks = self._blocks()
+        simple = {key: _simple_value(self.lines[start:end]) for key, (start, end) in blocks.items()}
+        covered = sum(end - start for start, end in blocks.values())
+        blank = sum(1 for line in self.lines if not line.strip() or line.lstrip().startswith("#"))
+        if None not in simple.values() and covered + blank >= len(self.lines):
+            return simple
+        try:
+            return _yaml_values("".join(self.lines))
+        except ValueError as error:
+            self.problem = self.problem or str(error)
+            return {key: value for key, value in simple.items() if value is not None}
+
+    def set(self, key: str, value: str | int | Sequence[str]) -> None:
+        """Replace the lines of one key, or add it at the end; all other lines stay as they are."""
+        new = [line + self.newline for line in format_value(key, value)]
+        place = self._blocks().get(key)
+        if place:
+            self.lines[place[0] : place[1]] = new
+            return
+        at = len(self.lines)
+        while at and not self.lines[at - 1].strip():
+            at -= 1
+        if at and not self.lines[at - 1].endswith(("\n", "\r")):
+            self.lines[at - 1] += self.newline
+        self.lines[at:at] = new
+
+    def _blocks(self) -> dict[str, tuple[int, int]]:
+        """Key to its range of lines: the key's line and the indented or dashed lines below it."""
+        blocks: dict[str, tuple[int, int]] = {}
+        at = 0
+        while at < len(self.lines):
+            match = _KEY.match(self.lines[at])
+            end = at + 1
+            if match:
+                reach = end
+                while reach < len(self.lines) and not _KEY.match(self.lines[reach]):
+                    if _CONTINUES.match(self.lines[reach]):
+                        end = reach + 1
+                    elif self.lines[reach].strip():
+                        break
+                    reach += 1
+                blocks.setdefault(match["key"].strip("\"'"), (at, end))
+            at = end
+        return blocks
+
+
+def format_value(key: str, value: str | int | Sequence[str]) -> list[str]:
+    """The lines of one key as memem writes it, without line endings: lists one item a line."""
+    if isinstance(value, int):
+        return [f"{key}: {value}"]
+    if isinstance(value, str):
+        return [f"{key}: {format_scalar(value)}"]
+    return [f"{key}:", *(f"- {format_scalar(item)}" for item in value)] if value else [f"{key}: []"]
+
+
+def format_scalar(text: str) -> str:
+    """A string as a YAML scalar: plain where no reader can take it for anything else, quoted otherwise."""
+    if _PLAIN_SAFE.match(text) and text == text.strip() and text.lower() not in _YAML_WORDS:
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    # JSON leaves these bare; YAML takes some for line breaks and forbids the others.
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]", lambda m: f"\\u{ord(m[0]):04x}", quoted)
+
+
+def _split_lines(text: str) -> list[str]:
+    # str.splitlines also cuts at form feeds and U+2028, which editors and YAML take for text.
+    return re.findall(r"[^\n\r]*(?:\r\n|\n|\r)|[^\n\r]+", text)
+
+
+def _simple_value(lines: list[str]) -> Any:
+    """The value of one block if it is of a simple form, else None."""
+    first = lines[0].rstrip("\r\n").split(":", 1)[1].strip(" \t")
+    rest = [line.strip() for line in lines[1:] if line.strip() and not line.lstrip().startswith("#")]
+    if first.startswith("#"):
+        first = ""
+    if rest:
+        if first or not all(line == "-" or line.startswith("- ") for line in rest):
+            return None
+        items = [_scalar(line[1:].strip()) for line in rest]
+        # `- key: value` is a mapping to YAML, which no list of ours holds.
+        return None if None in items or any(": " in line for line in rest if line[2:3] not in "\"'") else items
+    if first.startswith("["):
+        return _flow_list(first)
+    return _scalar(first)
+
+
+def _scalar(text: str) -> str | None:
+    if text in _NULLS:
+        return ""
+    if text[0] == "'":
+        single = _SINGLE.match(text)
+        return single[1].replace("''", "'") if single else None
+    if text[0] == '"':
+        double = _DOUBLE.match(text)
+        return str(json.loads(f'"{double[1]}"', strict=False)) if double else None
+    if text[0] in "[]{}|>&*!%@`,?" or text.startswith("- "):
+        return None
+    return re.split(r"[ \t]#", text, maxsplit=1)[0].rstrip()
+
+
+def _flow_list(text: str) -> list[str] | None:
+    inner = re.match(r"^\[(.*)\][ \t]*(#.*)?$", text)
+    if not inner:
+        return None
+    items: list[str] = []
+    rest = inner[1].strip().removesuffix(",")
+    while rest.strip():
+        match = _FLOW_ITEM.match(rest)
+        item = _scalar(match[1].strip()) if match else None
+        if match is None or item is None or ": " in match[1]:
+            return None
+        items.append(item)
+        rest = rest[match.end() :]
+    return items
+
+
+def _yaml_values(text: str) -> dict[str, Any]:
+    """Everything else, through PyYAML. Raises ValueError with a message for the user."""
+    if len(text) > _MAX_BYTES:
+        raise ValueError(f"frontmatter is larger than {_MAX_BYTES // 1000} kB")
+    try:
+        import yaml
+    except ImportError:
+        raise ValueError("frontmatter needs the YAML reader, which is still being installed") from None
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            # Aliases let 700 bytes expand to gigabytes; no note needs them.
+            if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
+                raise ValueError("frontmatter uses YAML aliases or deep nesting, which memem does not read")
+        values = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, see above
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        raise ValueError(f"line {line}: {error.problem or 'broken YAML'}") from None
+    except (yaml.YAMLError, RecursionError, OverflowError) as error:
+        raise ValueError(f"broken YAML ({type(error).__name__})") from None
+    if not isinstance(values, dict):
+        raise ValueError("frontmatter is not a list of `key: value` lines")
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,152 @@
+"""A memory as a note and a note as a memory: the file format, version 1, and what older versions wrote.
+
+A note is never rejected: what cannot be read is left in place, searchable as text, with `problem` telling why.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from typing import Any
+
+from memem.models import GENERAL, KINDS, STATUSES, TRUSTS, Memory
+from memem.text import one_line
+from memem.value import Value
+from memem.vault.frontmatter import Frontmatter, format_value
+
+SCHEMA_VERSION = 1
+RELATED_HEADING = "## Related"
+_ORDER = (
+    "title project kind layer importance status tags keys paths entities related supersedes replaced_by contradicts "
+    "trust source_type source_session evidence created updated valid_at invalid_at"
+).split()
+_ALWAYS = ("title", "project", "kind", "layer", "importance", "status", "tags", "trust", "source_type", "created")
+_LISTS = ("tags", "keys", "paths", "entities", "related", "supersedes", "contradicts", "evidence")
+_GENERATED = re.compile(r"\n+## Related[ \t]*\n+(?:- \[\[[^\]\n]*\]\][ \t]*\n*)+$")
+_LEGACY_TRUST = {"user": "user", "mined": "agent", "import": "import"}
+_RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
+_SLUG_CHARACTERS = 60
+_SLUG_BYTES = 160
+
+
+class Note(Value):
+    """A note that was read."""
+
+    memory: Memory
+    problem: str = ""
+
+
+def decode(data: bytes) -> str:
+    """The bytes of a note as text from which `encode` makes the same bytes again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The bytes of a text; undoes `decode`."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def parse(data: bytes, path: str) -> Note:
+    """Read a note; `path` (relative to the memem folder) stands in for what it does not say of itself."""
+    head = Frontmatter(decode(data))
+    values = head.values() if head.present else {}
+    body = _GENERATED.sub("", _plain(head.body)).strip()
+    problem = head.problem
+    if "\ufffd" in body and "\ufffd".encode() not in data:
+        problem = problem or "holds bytes that are no UTF-8"
+    stem = path.rpartition("/")[2].removesuffix(".md")
+    title = _text(values.get("title")) or _first_heading(body) or stem
+    source = _text(values.get("source_type")) or "user"
+    trust = _text(values.get("trust"))
+    memory = Memory(
+        id=_text(values.get("id")) or str(uuid.uuid5(uuid.NAMESPACE_URL, f"memem:{path}")),
+        title=re.sub(r"^\[x\] ", "", one_line(title)),
+        body=body,
+        project=_text(values.get("project")) or GENERAL,
+        kind=_one_of(values.get("kind"), KINDS, "note"),
+        layer=_number(values.get("layer"), 0, 3, 2),
+        importance=_number(values.get("importance"), 1, 5, 3),
+        status=_one_of(values.get("status"), STATUSES, "active"),
+        trust=trust if trust in TRUSTS else _LEGACY_TRUST.get(source, "user"),
+        source_type=source,
+        source_session=_text(values.get("source_session")),
+        replaced_by=_text(values.get("replaced_by")),
+        created=_text(values.get("created")),
+        updated=_text(values.get("updated")) or _text(values.get("created")),
+        valid_at=_text(values.get("valid_at")),
+        invalid_at=_text(values.get("invalid_at")) or _text(values.get("valid_to")),
+        **{field: _texts(values.get(field)) for field in _LISTS},
+    )
+    return Note(memory=memory, problem=problem)
+
+
+def render(memory: Memory, links: tuple[str, ...] = ()) -> bytes:
+    """The bytes of a new note; `links` are the file stems of related notes, for Obsidian's graph."""
+    lines = ["---", *format_value("id", memory.id), f"schema_version: {SCHEMA_VERSION}"]
+    for field in _ORDER:
+        value = getattr(memory, field)
+        if value or field in _ALWAYS:
+            lines += format_value(field, value)
+    text = "\n".join([*lines, "---", "", memory.body.strip(), ""])
+    if links:
+        text += "\n".join(["", RELATED_HEADING, *(f"- [[{link}]]" for link in links), ""])
+    return encode(text)
+
+
+def with_fields(data: bytes, fields: dict[str, Any]) -> bytes:
+    """The note with some frontmatter fields set and every other byte as it was."""
+    head = Frontmatter(decode(data))
+    if not head.present:
+        return data
+    for key, value in fields.items():
+        head.set(key, value)
+    return encode(head.text())
+
+
+def stem_for(memory: Memory, *, full_id: bool = False) -> str:
+    """The file name without `.md`: `<slug>-<id8>`, safe on every file system."""
+    words = re.sub(r"[\W_]+", "-", unicodedata.normalize("NFC", memory.title).lower()).strip("-")
+    slug = words[:_SLUG_CHARACTERS]
+    while len(slug.encode("utf-8", "ignore")) > _SLUG_BYTES:
+        slug = slug[:-1]
+    slug = slug.encode("utf-8", "ignore").decode().strip("-")
+    if not slug or _RESERVED.match(slug):
+        slug = f"memory-{slug}".rstrip("-")
+    return f"{slug}-{memory.id if full_id else memory.id8}"
+
+
+def _plain(body: str) -> str:
+    text = body.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _first_heading(body: str) -> str:
+    for line in body.split("\n", 20)[:20]:
+        if line.strip():
+            return one_line(line.lstrip("# "))[:120]
+    return ""
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, (dict, list)):
+        return ""
+    return one_line(_plain(str(value)))[:2000]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else str(value).split(",") if value else []
+    found = (_text(item).strip() for item in items[:200])
+    return tuple(item for item in found if item)
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], default: str) -> str:
+    text = _text(value).lower()
+    return text if text in allowed else default
+
+
+def _number(value: Any, low: int, high: int, default: int) -> int:
+    try:
+        return min(max(int(float(str(value))), low), high)
+    except (ValueError, OverflowError):
+        return default

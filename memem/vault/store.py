@@ -1,0 +1,277 @@
+"""The vault on disk: listing, reading, creating and changing note files without ever losing one.
+
+Layout: `<vault>/memem/{memories,playbooks,narratives,sessions}/**.md`. Only memem's own folder is read or written.
+Every write is a temporary file in the same folder, synced, then linked or renamed into place, then the folder synced.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from memem.errors import VaultUnavailable
+from memem.models import Memory
+from memem.text import etag
+from memem.value import Value
+from memem.vault import note
+
+MEMORIES = "memories"
+TEMP_PREFIX = ".memem-"
+TEMP_SUFFIX = ".tmp"
+MAX_BYTES = 1_000_000  # a larger note is read up to here
+_GENERATED_FILES = ("_index.md",)
+_TEMP_AGE_SECONDS = 3600
+_EDIT_ATTEMPTS = 5
+
+
+class File(Value):
+    """One note file as listed: path relative to the memem folder, state, and why it cannot be read, if so."""
+
+    path: str
+    etag: str
+    problem: str = ""
+
+
+class Vault:
+    """The notes of one vault. All paths are relative to its memem folder and use `/`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(os.path.realpath(root))
+
+    def exists(self) -> bool:
+        """Whether the memem folder is there."""
+        return self.root.is_dir()
+
+    def make(self) -> None:
+        """Create the folders of a new vault.
+
+        Raises:
+            VaultUnavailable: the folder cannot be made.
+        """
+        try:
+            (self.root / MEMORIES).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unavailable(self.root, error) from error
+
+    def files(self) -> Iterator[File]:
+        """All note files, in no order. Hidden folders, links and special files are not followed.
+
+        Raises:
+            VaultUnavailable: the memem folder is missing or cannot be listed.
+        """
+        if not self.exists():
+            raise VaultUnavailable(
+                f"the vault is not there: {self.root}. Mount it, or set MEMEM_OBSIDIAN_VAULT; "
+                f"to begin a new one: mkdir -p {self.root}"
+            )
+        yield from self._walk("")
+
+    def _walk(self, folder: str) -> Iterator[File]:
+        try:
+            entries = sorted(os.scandir(self.root / folder), key=lambda entry: entry.name)
+        except OSError as error:
+            if not folder:
+                raise _unavailable(self.root, error) from error
+            return
+        for entry in entries:
+            path = f"{folder}{entry.name}"
+            if entry.name.startswith("."):
+                if entry.name.endswith(".md.icloud"):
+                    yield File(path=f"{folder}{entry.name[1:-7]}", etag="placeholder", problem="not downloaded yet")
+            elif entry.is_dir(follow_symlinks=False):
+                yield from self._walk(f"{path}/")
+            elif entry.name.endswith(".md") and entry.name not in _GENERATED_FILES:
+                yield _listed(entry, path)
+
+    def read(self, path: str) -> bytes:
+        """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
+        return _read(self.root / path)
+
+    def create(self, memory: Memory, links: tuple[str, ...] = ()) -> str:
+        """Write a new note; answers its path. An existing file is never overwritten.
+
+        Raises:
+            VaultUnavailable: read-only, full, or not there; nothing was left behind.
+        """
+        data = note.render(memory, links)
+        for full_id in (False, True):
+            path = f"{MEMORIES}/{note.stem_for(memory, full_id=full_id)}.md"
+            try:
+                (self.root / MEMORIES).mkdir(exist_ok=True)
+                _write(self.root / path, data, replace=False)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise _unavailable(self.root, error) from error
+            return path
+        raise VaultUnavailable(f"a note of id {memory.id} exists already in {self.root / MEMORIES}")
+
+    def edit(self, path: str, change: Callable[[bytes], bytes]) -> None:
+        """Change a note: read, change, and replace it only if nobody else changed it meanwhile; else read again.
+
+        Raises:
+            VaultUnavailable: the note cannot be written, or keeps changing under us; it is left as it is.
+        """
+        target = self.root / path
+        try:
+            for _ in range(_EDIT_ATTEMPTS):
+                before = _read_whole(target)
+                after = change(before)
+                if after == before or _write(target, after, replace=True, expected=content_hash(before)):
+                    return
+        except OSError as error:
+            raise _unavailable(target, error) from error
+        raise VaultUnavailable(f"{target} keeps being rewritten by another program; try again later.")
+
+    def stat(self, path: str) -> str:
+        """The etag of a note now, or "" if it is gone."""
+        try:
+            return etag((self.root / path).lstat())
+        except (OSError, ValueError):
+            return ""
+
+    def sweep(self, now: float | None = None) -> int:
+        """Remove temporary files that a crash left behind more than an hour ago; answers how many."""
+        limit = (time.time() if now is None else now) - _TEMP_AGE_SECONDS
+        gone = 0
+        for temp in self.root.rglob(f"{TEMP_PREFIX}*{TEMP_SUFFIX}"):
+            try:
+                if temp.lstat().st_mtime < limit:
+                    temp.unlink()
+                    gone += 1
+            except OSError:
+                continue
+        return gone
+
+
+def content_hash(data: bytes) -> str:
+    """Hash of a note's bytes."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _listed(entry: os.DirEntry[str], path: str) -> File:
+    try:
+        info = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return File(path=path, etag="", problem=f"cannot be read ({error.strerror})")
+    if stat.S_ISREG(info.st_mode):
+        return File(path=path, etag=etag(info))
+    kind = "a link, which memem does not follow" if stat.S_ISLNK(info.st_mode) else "not a regular file"
+    return File(path=path, etag=etag(info), problem=kind)
+
+
+def _read(path: Path) -> bytes:
+    handle = _open_regular(path)
+    try:
+        chunks = b""
+        while len(chunks) < MAX_BYTES:
+            chunk = os.read(handle, MAX_BYTES - len(chunks))
+            if not chunk:
+                break
+            chunks += chunk
+        return chunks
+    finally:
+        os.close(handle)
+
+
+def _read_whole(path: Path) -> bytes:
+    with open(_open_regular(path), "rb") as file:
+        return file.read()
+
+
+def _open_regular(path: Path) -> int:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return handle
+
+
+def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> bool:
+    """Put data at target; with `replace`, only while its content hash is `expected`. Durable when it returns True."""
+    temp = target.with_name(f"{TEMP_PREFIX}{secrets.token_hex(6)}{TEMP_SUFFIX}")
+    try:
+        _write_synced(temp, data, target if replace else None)
+        if not replace:
+            _publish(temp, target)
+        elif content_hash(_read_whole(target)) != expected:
+            return False
+        else:
+            os.replace(temp, target)
+        _sync_folder(target.parent)
+        return True
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def _write_synced(temp: Path, data: bytes, like: Path | None) -> None:
+    handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(data)
+        while view:  # a short write is not an error to the system
+            view = view[os.write(handle, view) :]
+        if like is not None:
+            _keep_attributes(handle, like)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _keep_attributes(handle: int, like: Path) -> None:
+    info = like.stat()
+    os.fchmod(handle, stat.S_IMODE(info.st_mode))
+    if (info.st_uid, info.st_gid) != (os.geteuid(), os.getegid()):
+        try:
+            os.fchown(handle, info.st_uid, info.st_gid)
+        except PermissionError:
+            pass  # only root may give files away; the note stays readable for its editor
+    for name in os.listxattr(like) if hasattr(os, "listxattr") else ():
+        try:
+            os.setxattr(handle, name, os.getxattr(like, name))
+        except OSError:
+            continue  # system attributes cannot be set by a user
+
+
+def _publish(temp: Path, target: Path) -> None:
+    """Give the temporary file its name unless that is taken."""
+    try:
+        os.link(temp, target)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # File systems without hard links: reserve the name, then move onto our own empty file.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.replace(temp, target)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise  # some network file systems cannot sync a folder; others failing is a real failure
+    finally:
+        os.close(handle)
+
+
+def _unavailable(path: Path, error: OSError) -> VaultUnavailable:
+    fixes = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some of your quota",
+        errno.EROFS: "remount it writable",
+        errno.EACCES: "check its permissions",
+        errno.EPERM: "check its permissions",
+        errno.ENOENT: "mount it, or set MEMEM_OBSIDIAN_VAULT",
+        errno.ENOTDIR: "set MEMEM_OBSIDIAN_VAULT to a folder",
+    }
+    fix = fixes.get(error.errno or 0, "check the disk")
+    return VaultUnavailable(f"the vault cannot be used: {path}: {error.strerror}. Fix: {fix}.")
