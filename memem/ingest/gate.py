@@ -1,0 +1,179 @@
+"""The write gate: the only way a memory comes into the vault.
+
+redact → bound → compare with what is known → classify → write the note → mark what it replaces → index. A dry run
+is the same call without the writing.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from memem.errors import BadInput, NotFound, VaultUnavailable
+from memem.index.writer import IndexWriter
+from memem.ingest import likeness
+from memem.ingest.classify import classify
+from memem.ingest.secrets import redact
+from memem.ingest.spool import Spool
+from memem.models import GENERAL, KINDS, Candidate, Draft, Memory, Outcome, Scope
+from memem.sync import sync_path
+from memem.text import clean, cut, one_line, query_terms
+from memem.vault import note
+from memem.vault.store import Vault
+
+SHORTEST, LONGEST, LONGEST_TITLE = 10, 5000, 120
+_MOST_TAGS, _LONGEST_TAG = 30, 80
+_COMPARED = 12
+_MOST_RELATED = 3
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s|\n")
+
+
+class Gate:
+    """Takes drafts in. `spool` keeps what the vault cannot take now."""
+
+    def __init__(
+        self, vault: Vault, index: IndexWriter, spool: Spool, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.vault, self.index, self.spool, self.now = vault, index, spool, now
+
+    def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False) -> Outcome:
+        """Save a draft in a scope, or say why not.
+
+        Raises:
+            BadInput: the draft is too short, too long, or names an unknown kind.
+            NotFound: it supersedes a memory that does not exist.
+            VaultUnavailable: neither the vault nor the spool can be written; nothing was saved.
+        """
+        clean_draft, found = _redacted(_bounded(draft.replace(project=scope.id)))
+        similar = self._similar(clean_draft, scope)
+        relations = [(likeness.compare(clean_draft.content, item.memory.body), item) for item in similar]
+        for relation, item in relations:
+            if relation == likeness.SAME and not draft.supersedes:
+                return Outcome(action="skipped", memory=item.memory, reason="known", redacted=found, path=item.path)
+        replaced = self._named(draft.supersedes) + [
+            item for relation, item in relations if relation in (likeness.CORRECTION, likeness.EXTENSION)
+        ]
+        replaced = list({item.path: item for item in replaced}.values())
+        related = [item for relation, item in relations if relation == likeness.RELATED][:_MOST_RELATED]
+        memory = self._memory(classify(clean_draft, self._identity_notes(scope)), replaced, related)
+        action = "superseded" if replaced else "added"
+        outcome = Outcome(
+            action=action, memory=memory, replaced=tuple(item.memory for item in replaced), redacted=found
+        )
+        return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
+
+    def replay(self) -> int:
+        """Move spooled saves into the vault; answers how many. What still cannot be written stays in the spool."""
+        done = 0
+        for memory in self.spool.waiting():
+            replaced = [item for old in memory.supersedes for item in self.index.by_prefix(old)]
+            # A crash after the note was written and before it left the spool must not write it twice.
+            if not self.index.by_prefix(memory.id):
+                outcome = self._write(Outcome(action="added", memory=memory), replaced, replaced)
+                if outcome.action == "spooled":
+                    break
+            self.spool.remove(memory)
+            done += 1
+        return done
+
+    def _write(self, outcome: Outcome, replaced: Sequence[Candidate], linked: Sequence[Candidate]) -> Outcome:
+        memory = outcome.memory
+        try:
+            path = self.vault.create(memory, tuple(_stem(item.path) for item in linked))
+        except VaultUnavailable as error:
+            self.spool.keep(memory, error)
+            return outcome.replace(action="spooled", reason=str(error))
+        # The new note is durable and names what it supersedes; marking the old ones may fail without loss.
+        for item in replaced:
+            self._mark_replaced(item, memory)
+        sync_path(self.vault, self.index, path)
+        return outcome.replace(path=path)
+
+    def _mark_replaced(self, item: Candidate, by: Memory) -> None:
+        fields = {"status": "superseded", "replaced_by": by.id, "invalid_at": by.created, "updated": by.created}
+        try:
+            self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
+        except VaultUnavailable:
+            return
+        sync_path(self.vault, self.index, item.path)
+
+    def _similar(self, draft: Draft, scope: Scope) -> list[Candidate]:
+        """The live notes of the same project that share the most words; general ones only for a general draft."""
+        own = scope if scope.id == GENERAL else scope.replace(names=scope.names[:-1])
+        terms = query_terms(f"{draft.title} {draft.content}")
+        return [item for item in self.index.search(terms, _COMPARED, own) if item.memory.live]
+
+    def _named(self, prefixes: Sequence[str]) -> list[Candidate]:
+        found: list[Candidate] = []
+        for prefix in prefixes:
+            matches = self.index.by_prefix(prefix) if len(prefix) >= 8 else []
+            if not matches:
+                raise NotFound(f"no memory {prefix!r} to supersede; memory_search shows ids.")
+            found += matches
+        return found
+
+    def _identity_notes(self, scope: Scope) -> int:
+        return sum(item.memory.layer == 0 for item in self.index.in_scope(scope))
+
+    def _memory(self, draft: Draft, replaced: Sequence[Candidate], related: Sequence[Candidate]) -> Memory:
+        now = self.now().isoformat(timespec="seconds")
+        taken = ("title", "project", "kind", "layer", "importance", "tags", "keys", "paths")
+        origin = ("trust", "source_type", "source_session", "evidence")
+        return Memory(
+            id=str(uuid.uuid4()),
+            body=draft.content,
+            related=tuple(item.memory.id for item in related),
+            supersedes=tuple(item.memory.id for item in replaced),
+            created=now,
+            updated=now,
+            valid_at=now,
+            **{field: getattr(draft, field) for field in (*taken, *origin)},
+        )
+
+
+def _bounded(draft: Draft) -> Draft:
+    content = clean(draft.content).strip()
+    if len(content) < SHORTEST:
+        raise BadInput(f"a memory needs at least {SHORTEST} characters: one self-contained lesson.")
+    if len(content) > LONGEST:
+        raise BadInput(
+            f"{len(content)} characters are too many for one memory: save at most {LONGEST}, one lesson each."
+        )
+    if draft.kind and draft.kind not in KINDS:
+        raise BadInput(f"{draft.kind!r} is no kind of memory. Kinds: {', '.join(KINDS)}.")
+    if draft.layer > 3:
+        raise BadInput("layer is 0 (identity), 1 (conventions), 2 (domain) or 3 (archival).")
+    if draft.importance > 5:
+        raise BadInput("importance goes from 1 to 5.")
+    title = one_line(clean(draft.title)) or one_line(_SENTENCE_END.split(content.lstrip("#*->• "), maxsplit=1)[0])
+    lists = {
+        field: tuple(
+            dict.fromkeys(one_line(clean(item))[:_LONGEST_TAG] for item in getattr(draft, field) if item.strip())
+        )
+        for field in ("tags", "keys", "paths")
+    }
+    if any(len(items) > _MOST_TAGS for items in lists.values()):
+        raise BadInput(f"at most {_MOST_TAGS} tags, keys or paths.")
+    return draft.replace(content=content, title=cut(title, LONGEST_TITLE), **lists)
+
+
+def _redacted(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
+    """The draft without secrets in any of its texts, and the names of the rules that found them."""
+    found: list[str] = []
+
+    def safe(text: str) -> str:
+        redaction = redact(text)
+        found.extend(redaction.found)
+        return redaction.text
+
+    texts = {field: safe(getattr(draft, field)) for field in ("title", "content", "project", "source_session")}
+    lists = {
+        field: tuple(safe(item) for item in getattr(draft, field)) for field in ("tags", "keys", "paths", "evidence")
+    }
+    return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".md")

@@ -1,0 +1,98 @@
+"""How a new text relates to a stored one: the same, an extension, a correction, related, or another matter.
+
+Similarity is not identity: two texts that differ only in a number, a negation or an identifier contradict each
+other, and the newer one corrects the older. Two that also differ in their subject are both true.
+"""
+
+from __future__ import annotations
+
+import re
+
+from memem.text import STOP_WORDS, fold
+from memem.value import Value
+
+SAME, EXTENSION, CORRECTION, RELATED, DIFFERENT = "same", "extension", "correction", "related", "different"
+_NEAR = 82.0
+_CLOSE = 55.0
+_TOKEN = re.compile(r"[^\W_]+(?:[._/:@-]+[^\W_]+)*", re.UNICODE)
+_NEGATIONS = frozenset("not no never none without dont doesnt isnt arent cannot cant wont shouldnt mustnt nor".split())
+_CORRECTS = re.compile(
+    r"\b(no longer|not anymore|any ?more|instead of|rather than|switched|moved (from|to)|replaced|was wrong|"
+    r"is wrong|actually|correction|outdated|formerly|used to|as of|from now on|now)\b|\bnot \w",
+    re.IGNORECASE,
+)
+_FEW_WORDS = 3
+
+
+class _Text(Value):
+    tokens: tuple[str, ...]
+    values: tuple[str, ...]  # numbers and identifiers, in order: "6379 not 6380" is not "6380 not 6379"
+    negations: int
+    words: frozenset[str]  # the rest that carries meaning
+
+    @property
+    def joined(self) -> str:
+        return " ".join(self.tokens)
+
+
+def compare(new: str, old: str) -> str:
+    """What the new text is to the old one."""
+    from rapidfuzz import fuzz
+
+    a, b = _read(new), _read(old)
+    if a.tokens == b.tokens:
+        return SAME
+    near = max(fuzz.ratio(a.joined, b.joined), fuzz.token_set_ratio(a.joined, b.joined)) >= _NEAR
+    added, dropped = a.words - b.words, b.words - a.words
+    if near and not (added and dropped):
+        if _contradict(a, b):
+            return CORRECTION if len(added | dropped) <= _FEW_WORDS else RELATED
+        if not added and set(a.values) <= set(b.values):
+            return SAME
+        if not dropped and set(b.values) <= set(a.values):
+            return EXTENSION
+    if _CORRECTS.search(new) and _about(a, b):
+        return CORRECTION
+    return RELATED if near or fuzz.token_set_ratio(a.joined, b.joined) >= _CLOSE else DIFFERENT
+
+
+def _contradict(a: _Text, b: _Text) -> bool:
+    """Whether the texts say different things in the places where facts stand."""
+    if a.negations != b.negations:
+        return True
+    if sorted(a.values) == sorted(b.values):
+        return a.values != b.values
+    # More values on one side only are an addition; a value exchanged for another is a contradiction.
+    return bool(set(a.values) - set(b.values)) and bool(set(b.values) - set(a.values))
+
+
+def _about(a: _Text, b: _Text) -> bool:
+    """Whether a text that announces a correction speaks of most of what the old one says."""
+    old = b.words | set(b.values)
+    shared = old & (a.words | set(a.values))
+    return len(shared) >= 2 and len(shared) / len(old) >= 0.5
+
+
+def _read(text: str) -> _Text:
+    raw = _TOKEN.findall(text.replace("'", "").replace("’", ""))
+    tokens = tuple(fold(token) for token in raw)
+    values = tuple(fold(token) for token in raw if _is_value(token))
+    words = (token for token in tokens if token not in STOP_WORDS and token not in _NEGATIONS and token not in values)
+    return _Text(
+        tokens=tokens,
+        values=values,
+        negations=sum(token in _NEGATIONS for token in tokens),
+        words=frozenset(_stem(word) for word in words),
+    )
+
+
+def _is_value(token: str) -> bool:
+    return any(char.isdigit() for char in token) or any(char in "._/:@" for char in token) or _mixed_case(token)
+
+
+def _mixed_case(token: str) -> bool:
+    return len(token) > 2 and (token.isupper() or any(char.isupper() for char in token[1:]))
+
+
+def _stem(word: str) -> str:
+    return word.rstrip("s") if len(word) > 3 else word

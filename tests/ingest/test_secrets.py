@@ -1,0 +1,324 @@
+"""Secrets are replaced, everything else is kept; the fake secrets are put together here so that no scanner trips."""
+
+import base64
+import random
+import re
+import socket
+import string
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memem.errors import NotReady
+from memem.ingest import secrets
+from memem.ingest.secrets import redact
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+HEX = "0123456789abcdef"
+UPPER = string.ascii_uppercase + string.digits
+MARK = re.compile(r"\[REDACTED:[\w-]+\]")
+
+
+def fake(length: int, alphabet: str = ALPHANUMERIC, seed: int = 1) -> str:
+    """A random word with a digit in the middle, the same for the same arguments."""
+    draw = random.Random(f"{length}{alphabet}{seed}")
+    word = [draw.choice(alphabet) for _ in range(length)]
+    word[length // 2] = "7"
+    return "".join(word)
+
+
+VALUE = fake(32)
+JWT = ".".join(("eyJ" + fake(30), "eyJ" + fake(40, seed=2), fake(43, seed=3)))
+PEM = "\n".join(("-----BEGIN RSA " + "PRIVATE KEY-----", fake(64), fake(40), "-----END RSA " + "PRIVATE KEY-----"))
+TOKENS = {
+    "anthropic": "sk-" + "ant-api03-" + fake(95),
+    "openai": "sk-" + "proj-" + fake(48),
+    "openai-legacy": "sk-" + fake(48),
+    "github": "gh" + "p_" + fake(36),
+    "github-fine": "github" + "_pat_" + fake(22) + "_" + fake(59),
+    "gitlab": "gl" + "pat-" + fake(20),
+    "aws": "AK" + "IA" + fake(16, UPPER),
+    "google": "AI" + "za" + fake(35),
+    "slack": "xo" + "xb-" + fake(12, string.digits) + "-" + fake(12, string.digits) + "-" + fake(24),
+    "stripe": "sk_" + "live_" + fake(99),
+    "npm": "np" + "m_" + fake(36),
+    "pypi": "py" + "pi-AgEIcHlwaS5vcmc" + fake(90),
+    "sendgrid": "S" + "G." + fake(22) + "." + fake(43),
+    "azure": fake(3) + "8" + "Q~" + fake(34),
+    "huggingface": "h" + "f_" + fake(34),
+    "digitalocean": "dop" + "_v1_" + fake(64, HEX),
+    "jwt": JWT,
+}
+ASSIGNMENTS = (
+    'acmeToken = "{}"',
+    "acme_token: {}",
+    "acme_token: '{}'",
+    "ACME_API_KEY={}",
+    "export ACME_API_KEY='{}'",
+    '{{"api_key": "{}"}}',
+    '{{\\"apiKey\\": \\"{}\\"}}',
+    "acmeToken := `{}`",
+    'const acmeToken: string = "{}";',
+    '"acme_token" => "{}"',
+    "acme_token <- '{}'",
+    "<acmeToken>\n  {}\n</acmeToken>",
+    'System.setProperty("ACME_TOKEN", "{}")',
+    '<add key="AcmeSecret" value="{}" />',
+    "- name: ACME_TOKEN\n  value: {}",
+    "client_secret: |\n  {}\n",
+    "acme --api-key {} --verbose",
+    "https://api.acme.dev/v1?api_key={}&page=2",
+    "//registry.acme.dev/:_authToken={}",
+    "machine acme.dev login me password {}",
+    "the acme token is {}.",
+    'X-Api-Key: {}"',
+    "Authorization: Bearer {}",
+    "Authorization: Token {}",
+    "Authorization: {}",
+    "hubspotKey = '{}'",
+)
+PLAIN = (
+    "password must be at least 12 characters",
+    "the token is validated by middleware, see validateToken() in auth2.py",
+    "JWT_SECRET defaults to 'secret' if unset",
+    "cat .env.example > .env && vi ~/.config/app2/secret1.json",
+    "API_KEY=<your-key>",
+    "API_KEY=xxx TOKEN=xxxxxxxxxxxxxxxxxxxx",
+    "password: changeme",
+    "token=${GITHUB_TOKEN} other=$GITHUB_TOKEN",
+    'api_key = os.environ["OPENAI_API_KEY"]',
+    "const token = process.env.TOKEN; let x: Token = refreshTokenV2()",
+    "secret: ${{ secrets.NPM_TOKEN }}",
+    "privateKey: Uint8Array, password: str | None = None, token: string",
+    "max_tokens=4096, token_count: 12345, tokenizer: cl100k_base",
+    "primary_key: order_id2, cache_key = 'a1b2c3d4e5f6a7b8c9d0e1f2'",
+    'fetch(url, {credentials: "include"})',
+    '"password": "Enter your password"',
+    "postgres://user:password@localhost/db and postgres://me:${PASS}@db and http://localhost:8080/a@b",
+    "Authorization: Bearer <token>, or Authorization: Bearer $TOKEN, or Authorization: Bearer token",
+    "curl -u username:password https://acme.dev; docker run -u 1000:1000 image",
+    "-----BEGIN " + "PRIVATE KEY----- is how such a file starts, and all of this stays",
+    "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A\n-----END PUBLIC KEY-----",
+    "mail jane.doe@example.com, j@x.io or git@github.com:owner/repo.git",
+    f"commit {fake(40, HEX)} and {fake(7, HEX)}",
+    "id: 0c9e2a0f-4915-4d0e-9929-c841008ea844",
+    "integrity sha512-" + fake(86) + "==",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9",
+    "AK" + "IAIOSFODNN7EXAMPLE",
+    "NUGET_API_KEY   2025-01-20T04:03:30Z",
+    "",
+)
+
+
+@pytest.mark.parametrize("name", TOKENS)
+@pytest.mark.parametrize(
+    "around", ["{}", "use {} here", "see (`{}`).", "x={}\ny=1", "a {}, b", "<{}>", "{} <b>", "{}... and", "\n{}"]
+)
+def test_token_is_replaced_and_its_surroundings_kept(name: str, around: str) -> None:
+    found = redact(around.format(TOKENS[name]))
+    before, after = around.split("{}")
+    assert found.text.startswith(before) and found.text.endswith(after)
+    assert MARK.fullmatch(found.text.removeprefix(before).removesuffix(after))
+    assert len(found.found) == 1
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_assigned_value_is_replaced_and_its_name_kept(assignment: str) -> None:
+    for value in (VALUE, fake(64, HEX), fake(43, ALPHANUMERIC + "-_")):
+        text = assignment.format(value)
+        assert MARK.sub(lambda _, value=value: value, redact(text).text) == text  # type: ignore[misc]
+        assert value not in redact(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: |hunter2|",
+        "DB_PASSWORD=|correcthorse|",
+        'password = "|Sommer2024!|"',
+        '"password": "|correct horse battery staple|"',
+        "the password is |Tr0ub4dor&3|.",
+        "PGPASSWORD='|abcdef|' psql",
+        "mysql://root:|s3cr3t!|@db/prod",
+        "redis://:|p4ss#w0rd|@cache:6379/0",
+        "https://me:|p@ss:w0rd|@host.io/x?y=1",
+        "curl -s -u elastic:|P@ssw0rd$1| https://localhost:9200",
+        "sshpass -p |hunter2!| ssh host",
+        "Authorization: Basic |bWU6aHVudGVyMg==|",
+        'JWT_SECRET="|supersecretvalue42|"',
+    ],
+)
+def test_password_alone_is_replaced(text: str) -> None:
+    before, password, after = text.split("|")
+    redacted = redact(before + password + after).text
+    assert MARK.sub("", redacted) == before + after
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    assert redact(text).text == text
+    assert redact(text).found == ()
+
+
+def test_private_key_goes_as_a_whole_block() -> None:
+    assert redact(f"before\n{PEM}\nafter").text == "before\n[REDACTED:private-key]\nafter"
+
+
+def test_private_key_in_one_escaped_line_goes_as_a_whole() -> None:
+    text = '"key": "' + PEM.replace("\n", "\\n") + '", "x": 1'
+    assert redact(text).text == '"key": "[REDACTED:private-key]", "x": 1'
+
+
+def test_private_key_without_its_end_reaches_to_the_end_of_the_text() -> None:
+    assert redact("before\n" + PEM[:-35]).text == "before\n[REDACTED:private-key]"
+
+
+@pytest.mark.parametrize("joint", ["\n", "\\\n", "\r\n    ", '"\n    "', "\n> "])
+def test_token_wrapped_over_two_lines_is_found(joint: str) -> None:
+    for name in ("anthropic", "github", "aws", "jwt"):
+        token = TOKENS[name]
+        head, tail = token[: len(token) // 2], token[len(token) // 2 :]
+        assert head not in (text := redact(f"see {head}{joint}{tail}\nnext line").text)
+        assert tail not in text
+        assert text.startswith("see [REDACTED:") and text.endswith("\nnext line")
+
+
+def test_line_behind_a_token_is_kept() -> None:
+    assert redact(TOKENS["github"] + "\nThanks\n").text == "[REDACTED:github]\nThanks\n"
+
+
+def test_lines_of_a_list_of_tokens_and_hashes_stay_apart() -> None:
+    text = "\n".join((TOKENS["github"], TOKENS["anthropic"], fake(40, HEX), TOKENS["aws"], "end"))
+    assert MARK.sub("*", redact(text).text) == f"*\n*\n{fake(40, HEX)}\n*\nend"
+
+
+def test_secret_inside_base64_is_found() -> None:
+    for inner in (TOKENS["github"], f"user:x\npassword: {VALUE}\n", PEM):
+        encoded = base64.b64encode(inner.encode()).decode()
+        assert MARK.fullmatch(redact(encoded).text)
+
+
+def test_rules_are_named_once_for_each_span_in_order() -> None:
+    text = f"{PEM} https://a:{VALUE}@b.io {TOKENS['github']}"
+    assert redact(text).found == ("private-key", "url-password", "github")
+
+
+def test_overlapping_finds_become_one() -> None:
+    assert redact(f"GITHUB_TOKEN={TOKENS['github']}").text == "GITHUB_TOKEN=[REDACTED:github]"
+
+
+def test_redacted_text_stays_as_it_is() -> None:
+    once = redact("\n".join([*TOKENS.values(), *(form.format(VALUE) for form in ASSIGNMENTS), PEM])).text
+    assert redact(once).text == once
+
+
+FRAGMENTS = st.sampled_from(
+    [*TOKENS.values(), VALUE, PEM, *ASSIGNMENTS, "password=", "token: ", '"', "'", "\n", "://a:", "@"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=20) | FRAGMENTS, max_size=8).map("".join))
+def test_all_other_characters_are_kept(text: str) -> None:
+    found = redact(text)
+    kept = [re.escape(part) for part in MARK.split(found.text)]
+    assert len(kept) == len(found.found) + 1
+    assert re.fullmatch("(?s:.+?)".join(kept), text)
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=" .,;:\n\tabcäöü漢🙂", max_size=40), st.text(alphabet=" .,;\n\tabcäöü漢🙂", max_size=40))
+def test_token_is_found_between_any_words(before: str, after: str) -> None:
+    text = f"{before} {TOKENS['github']} {after}"
+    assert redact(text).text == f"{before} [REDACTED:github] {after}"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            "a",
+            "A",
+            " ",
+            "\n",
+            "key=",
+            "key ",
+            "secret_",
+            "password=",
+            'password="',
+            "password: a.",
+            "token: ",
+            "eyJ",
+            "eyJ.",
+        ),
+        *(
+            "-----BEGIN",
+            "-----BEGIN " + "PRIVATE KEY-----\n",
+            "sk-",
+            "xoxb-1-",
+            "glagent-",
+            "://",
+            "://a:",
+            "abcd1\n",
+            "<token>",
+        ),
+        *(
+            "Authorization: ",
+            "curl -u a:b ",
+            "mysql ",
+            "Cookie",
+            "A1b2",
+            "QUFB",
+            "SG.",
+            "1.",
+            "\\",
+            '\\"',
+            "eyJaaaaaaaaaaaa.",
+        ),
+        *("secret='<", "password is ", "BUNDLE_A: a:", "redis-cli "),
+    ],
+)
+def test_time_grows_with_the_length_of_the_text_only(unit: str) -> None:
+    def seconds(length: int) -> float:
+        text = (unit * length)[:length]
+        started = time.perf_counter()
+        redact(text)
+        return time.perf_counter() - started
+
+    redact("warm")
+    short, long = min(seconds(25_000) for _ in range(2)), min(seconds(100_000) for _ in range(2))
+    assert long < 2
+    assert long < 10 * short + 0.2  # linear is four times; quadratic sixteen, and seconds
+
+
+def test_missing_detector_asks_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets._detector.cache_clear()
+    monkeypatch.setitem(sys.modules, "detect_secrets.core.plugins.util", None)
+    with pytest.raises(NotReady, match="dependencies are still being installed; retry in about 20 seconds"):
+        redact("any text")
+
+
+def test_nothing_is_asked_over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("network used")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert len(redact("\n".join(TOKENS.values())).found) == len(TOKENS)
+
+
+def test_importing_the_module_loads_no_third_party_code() -> None:
+    code = "import sys, memem.ingest.secrets; print({'detect_secrets', 'requests', 'yaml'}.intersection(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_wanted_detector_exists() -> None:
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+
+    names = {p.__module__.rpartition(".")[2] for p in get_mapping_from_secret_type_to_class().values()}
+    assert set(secrets.DETECTORS.split()) <= names
