@@ -1,0 +1,111 @@
+"""Recall's pipelines: visible tuples of steps over candidates, one tuple for each occasion."""
+
+from __future__ import annotations
+
+import os
+
+from memem.models import Candidate, Query
+from memem.text import etag, one_line, utf16_length
+from memem.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Step = Callable[["Occasion", list[Candidate]], list[Candidate]]
+
+_SCOPE_BONUS = 1.3
+_LINE_OVERHEAD = 80  # UTF-16 units of the heading that goes with a body
+
+
+class Occasion(Value):
+    """What the steps may look at besides the candidates."""
+
+    query: Query
+    vault: str = ""  # the memem folder, to check notes against their files; "" trusts the index
+    shown: Mapping[str, str] = {}  # memory id → etag of what the session has seen
+
+
+def live(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without superseded, deprecated, archived and resolved memories."""
+    return [candidate for candidate in found if candidate.memory.live]
+
+
+def not_archival(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without layer 3, which only an explicit search finds."""
+    return [candidate for candidate in found if candidate.memory.layer < 3]
+
+
+def trusted(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without what was learned from tool output or the web: it may be asked for, never volunteered."""
+    return [candidate for candidate in found if candidate.memory.trust not in ("tool", "web")]
+
+
+def in_scope(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """With `strict`, only the scope's own; otherwise those of the scope first among equals."""
+    scope = occasion.query.scope
+    if occasion.query.strict:
+        return [candidate for candidate in found if scope.holds(candidate.memory.project)]
+    weighted = [
+        candidate.replace(score=candidate.score * _SCOPE_BONUS) if scope.holds(candidate.memory.project) else candidate
+        for candidate in found
+    ]
+    return sorted(weighted, key=lambda candidate: -candidate.score)
+
+
+def unseen(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without what the session was shown before, unless its note changed since."""
+    return [candidate for candidate in found if occasion.shown.get(candidate.memory.id) != candidate.etag]
+
+
+def distinct(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """One of several notes with the same text: copies made by hand or by sync."""
+    texts: dict[str, Candidate] = {}
+    for candidate in found:
+        texts.setdefault(one_line(candidate.memory.body), candidate)
+    return list(texts.values())
+
+
+def on_disk(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without notes that were deleted or changed since they were indexed; their rows heal with the next sync."""
+    if not occasion.vault:
+        return found
+    return [candidate for candidate in found if _etag_now(f"{occasion.vault}/{candidate.path}") == candidate.etag]
+
+
+def within_limit(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """The best few."""
+    return found[: occasion.query.limit]
+
+
+def within_budget(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """As many as fit the budget; the first always does, it is shortened when rendered."""
+    left = occasion.query.budget
+    kept: list[Candidate] = []
+    for candidate in found:
+        left -= utf16_length(candidate.memory.title) + utf16_length(candidate.memory.body) + _LINE_OVERHEAD
+        if kept and left < 0:
+            break
+        kept.append(candidate)
+    return kept
+
+
+PROMPT_STEPS: tuple[Step, ...] = (
+    live, not_archival, trusted, distinct, unseen, on_disk, within_limit, within_budget,
+)  # fmt: skip
+SEARCH_STEPS: tuple[Step, ...] = (live, in_scope, distinct, within_limit)
+SLICE_STEPS: tuple[Step, ...] = (live, not_archival, in_scope, distinct, within_limit)
+SESSION_STEPS: tuple[Step, ...] = (live, not_archival, trusted, distinct, on_disk)
+
+
+def run(occasion: Occasion, found: list[Candidate], steps: tuple[Step, ...]) -> list[Candidate]:
+    """Pass candidates through the steps of an occasion."""
+    for step in steps:
+        found = step(occasion, found)
+    return found
+
+
+def _etag_now(path: str) -> str:
+    try:
+        return etag(os.lstat(path))
+    except (OSError, ValueError):
+        return ""
