@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Tool(Value):
-    """One tool. `run` takes the validated arguments and answers with text; it raises `MememError` for the caller."""
+    """One tool. `run` takes the validated arguments and answers with text or raises `MememError`."""
 
     name: str
     description: str

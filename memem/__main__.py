@@ -1,0 +1,23 @@
+"""The entry point `memem …` and `python -m memem …`; without arguments and terminal it is the MCP server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command, or serve when another program starts memem without arguments."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments and not sys.stdin.isatty():
+        from memem.server import main as serve
+
+        serve([])
+        return
+    from memem.cli.main import run
+
+    run(arguments)
+
+
+if __name__ == "__main__":
+    main()

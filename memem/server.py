@@ -1,0 +1,67 @@
+"""The MCP server over stdio: `python -m memem.server`. With arguments it is the command line, as it always was."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from memem import __version__
+from memem.tools.instructions import INSTRUCTIONS
+from memem.tools.memory import core
+from memem.tools.stdio import private_stdout, serve
+from memem.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from memem.app import Memem
+
+
+class Lazy:
+    """The facade, opened by the first call that needs it or by the warm-up, whichever comes first."""
+
+    def __init__(self, prepare: Callable[[], object]) -> None:
+        self._prepare = prepare
+        self._lock = threading.Lock()
+        self._memem: Memem | None = None
+
+    def __call__(self) -> Memem:
+        with self._lock:
+            self._prepare()
+            if self._memem is None:
+                from memem.app import Memem
+
+                self._memem = Memem()
+            return self._memem
+
+    def warm_up(self) -> None:
+        """Sync in the background, so that the index is fresh before anyone asks and hooks find it."""
+        from memem.errors import MememError
+
+        try:
+            self().sync()
+        except (MememError, ModuleNotFoundError):
+            return  # the tools will say what is wrong when they are called
+
+
+def main(argv: Sequence[str] | None = None, prepare: Callable[[], object] = lambda: None) -> None:
+    """Serve until the client hangs up, then end the process at once.
+
+    `prepare` is called before every tool: the bootstrap uses it to take in dependencies as soon as they are there.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments:
+        from memem.cli.main import run
+
+        run(arguments)
+        return
+    out = private_stdout()
+    memem = Lazy(prepare)
+    threading.Thread(target=memem.warm_up, daemon=True).start()
+    serve(core(memem), "memem", __version__, INSTRUCTIONS, sys.stdin.buffer, out)
+    os._exit(0)  # a call that hangs on a dead disk must not keep the process
+
+
+if __name__ == "__main__":
+    main()

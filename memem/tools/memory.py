@@ -1,0 +1,188 @@
+"""The `core` tools: save, search, get, timeline and the Active Memory Slice, over the facade."""
+
+from __future__ import annotations
+
+from memem.errors import NotReady
+from memem.models import Draft
+from memem.recall import render
+from memem.tools.table import Tool
+from memem.value import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from memem.app import Memem
+
+    Arguments = dict[str, Any]
+
+_SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
+
+
+def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
+    """The tools of the default profile; `memem` is called when the first of them is."""
+
+    def over(run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
+        def call(arguments: Arguments) -> str:
+            try:
+                return run(memem(), arguments)
+            except ModuleNotFoundError as error:
+                raise NotReady(
+                    f"memem is still installing what this needs ({error.name}); try again in about 20 seconds. "
+                    "If it stays so, run /memem:memem-doctor."
+                ) from error
+
+        return call
+
+    return (
+        Tool(
+            name="memory_save",
+            description="Save one durable lesson as a note: a decision with its reason, a convention, a preference, "
+            "a correction, an environment fact, a bug's cause. Self-contained, no secrets. A new fact replaces the "
+            "outdated one by itself.",
+            schema=_schema(
+                {
+                    "content": {"type": "string", "minLength": 10, "maxLength": 5000},
+                    "title": {"type": "string", "maxLength": 120},
+                    "scope_id": _SCOPE,
+                    "tags": {"type": ["string", "array"], "items": {"type": "string"}},
+                    "layer": {
+                        "type": "integer",
+                        "minimum": 0,
+                        "maximum": 3,
+                        "description": "0 identity, 1 conventions, 2 domain, 3 archival",
+                    },
+                    "kind": {"type": "string"},
+                    "keys": {
+                        "type": ["string", "array"],
+                        "items": {"type": "string"},
+                        "description": "other words it may be asked for by",
+                    },
+                    "paths": {"type": ["string", "array"], "items": {"type": "string"}},
+                    "supersedes": {
+                        "type": ["string", "array"],
+                        "items": {"type": "string"},
+                        "description": "ids it replaces",
+                    },
+                },
+                ("content",),
+            ),
+            run=over(save),
+        ),
+        Tool(
+            name="memory_search",
+            description="Search all memories; answers one line each. Read one with memory_get.",
+            schema=_schema(
+                {
+                    "query": {"type": "string", "minLength": 1, "maxLength": 500},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
+                    "scope_id": _SCOPE,
+                },
+                ("query",),
+            ),
+            run=over(search),
+        ),
+        Tool(
+            name="memory_get",
+            description="Read memories in full by id (first 8 characters suffice).",
+            schema=_schema(
+                {
+                    "ids": {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
+                    "scope_id": _SCOPE,
+                },
+                ("ids",),
+            ),
+            run=over(get),
+        ),
+        Tool(
+            name="memory_timeline",
+            description="What was learned before and after one memory, and what it links to.",
+            schema=_schema(
+                {
+                    "memory_id": {"type": "string", "minLength": 8},
+                    "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
+                    "depth_after": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
+                    "scope_id": _SCOPE,
+                },
+                ("memory_id",),
+            ),
+            run=over(timeline),
+        ),
+        Tool(
+            name="active_memory_slice",
+            description="The working state for a task: project identity, constraints, decisions, failures, "
+            "preferences that matter for it.",
+            schema=_schema(
+                {
+                    "query": {"type": "string", "minLength": 1, "maxLength": 2000},
+                    "scope_id": _SCOPE,
+                    "raw_json": {"type": "boolean"},
+                    "session_id": {"type": "string"},
+                    "repo_path": {"type": "string"},
+                    "current_file": {"type": "string"},
+                    "open_files": {"type": ["array", "string"], "items": {"type": "string"}},
+                    "modified_files": {"type": ["array", "string"], "items": {"type": "string"}},
+                    "scope_strict": {"type": "boolean"},
+                },
+                ("query",),
+            ),
+            run=over(slice_),
+        ),
+    )
+
+
+def save(memem: Memem, arguments: Arguments) -> str:
+    """memory_save."""
+    draft = Draft(
+        content=arguments["content"],
+        title=arguments.get("title", ""),
+        kind=arguments.get("kind", "").strip().lower(),
+        layer=arguments.get("layer", -1),
+        tags=_texts(arguments.get("tags")),
+        keys=_texts(arguments.get("keys")),
+        paths=_texts(arguments.get("paths")),
+        supersedes=_texts(arguments.get("supersedes")),
+        trust="agent",
+        source_type="agent",
+    )
+    return render.outcome(memem.save(draft, arguments.get("scope_id", "")))
+
+
+def search(memem: Memem, arguments: Arguments) -> str:
+    """memory_search."""
+    return render.compact_index(memem.search(arguments["query"], arguments["limit"], arguments.get("scope_id", "")))
+
+
+def get(memem: Memem, arguments: Arguments) -> str:
+    """memory_get."""
+    return render.full(*memem.get(_texts(arguments["ids"])))
+
+
+def timeline(memem: Memem, arguments: Arguments) -> str:
+    """memory_timeline."""
+    found = memem.timeline(arguments["memory_id"], arguments["depth_before"], arguments["depth_after"])
+    return render.timeline(found.anchor, found.before, found.after, found.linked)
+
+
+def slice_(memem: Memem, arguments: Arguments) -> str:
+    """active_memory_slice."""
+    from memem.recall.formats import slice_json
+
+    files = (arguments.get("current_file", ""), *_texts(arguments.get("open_files")))
+    found = memem.slice(
+        arguments["query"],
+        arguments.get("scope_id", ""),
+        paths=(*files, *_texts(arguments.get("modified_files"))),
+        folder=arguments.get("repo_path", ""),
+        strict=arguments.get("scope_strict", False),
+    )
+    return slice_json(found) if arguments.get("raw_json") else render.slice_markdown(found)
+
+
+def _schema(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value or ()
+    return tuple(item.strip() for item in items if item.strip())
