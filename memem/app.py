@@ -23,9 +23,9 @@ from memem.models import Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.project import find_checkout, scope_at, scope_named
 from memem.recall import slices
 from memem.sync import Synced, sync
+from memem.text import clean, one_line
 from memem.value import Value
-from memem.vault.seen import open_vault
-from memem.vault.store import Vault
+from memem.vault.store import Vault, open_vault
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +57,12 @@ def _verb(method: Callable[Concatenate[Memem, P], R]) -> Callable[Concatenate[Me
                         f"the index in {self.config.dir} is busy or full ({error}); retry."
                     ) from error
                 self._replace_index(error)
+            try:
                 return method(self, *args, **kwargs)
+            except sqlite.Error as error:
+                raise StateUnavailable(
+                    f"the index in {self.config.dir} cannot be rebuilt ({error}): free some space, then delete it."
+                ) from error
 
     return call
 
@@ -104,6 +109,9 @@ class Memem:
         Raises:
             VaultUnavailable: the vault is not there; the index stays as it is.
         """
+        if not self.index.current:
+            self.index.close()
+            self.index = self._open_index()
         self.vault = self._open_vault()
         if not self.vault.exists():
             open_vault(self.config.memory_root, self.config.dir)  # says what is wrong
@@ -112,6 +120,7 @@ class Memem:
         self._replay()
         self.vault.sweep()
         self._synced_at = time.monotonic()
+        self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
         return done
 
     @_verb
@@ -152,7 +161,9 @@ class Memem:
         if missing:
             raise NotFound(f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id (memory_search).")
         anchor = memories[0]
-        same = [item.memory for item in self.index.notes("project = ?", (anchor.project,), order="created, id")]
+        same = [
+            item.memory for item in self.index.notes("project = ? AND id != ''", (anchor.project,), order="created, id")
+        ]
         at = next(number for number, memory in enumerate(same) if memory.id == anchor.id)
         ties = (*anchor.related, *anchor.supersedes, anchor.replaced_by)
         linked, _ = self.get([tie for tie in ties if tie])
@@ -222,6 +233,7 @@ class Memem:
 
     def scope(self, name: str = "", folder: str = "") -> Scope:
         """The scope of that name, or of a folder, or of the project this process runs in."""
+        name = one_line(clean(name))
         here = scope_at(folder or self.folder, self.config.project_aliases, self.index.root_commit)
         return scope_named(name, here, self.config.project_aliases) if name else here
 
@@ -253,9 +265,9 @@ class Memem:
             return Vault(self.config.memory_root)
 
     def _replace_index(self, error: sqlite.Error | None) -> None:
-        in_file = self.index.in_file
+        in_file, current = self.index.in_file, self.index.current
         self.index.close()
-        if in_file:
+        if in_file and current:
             aside = move_aside(self.config.dir)
             if error is None:
                 aside.unlink(missing_ok=True)
@@ -265,12 +277,12 @@ class Memem:
         self._synced_at = float("-inf")
 
     def _freshen(self) -> None:
-        """Sync unless that was a moment ago. A vault that is away leaves the index as the last good copy."""
+        """Sync unless that was a moment ago. What is away or busy leaves the index as the last good copy."""
         if time.monotonic() - self._synced_at < _FRESH_SECONDS:
             return
         try:
             self.sync()
-        except VaultUnavailable as error:
+        except (VaultUnavailable, StateUnavailable) as error:
             if str(error) not in self.degraded:
                 self.degraded.append(str(error))
 

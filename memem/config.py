@@ -83,11 +83,13 @@ def options() -> Iterator[tuple[str, Option]]:
     return ((name, spec) for name, spec in Config.__defaults__.items() if isinstance(spec, Option))
 
 
-def resolve(environ: Mapping[str, str], file_values: Mapping[str, Any]) -> tuple[Config, dict[str, str]]:
+def resolve(
+    environ: Mapping[str, str], file_values: Mapping[str, Any], *, lenient: bool = False
+) -> tuple[Config, dict[str, str]]:
     """The configuration, and for each field where its value came from.
 
     Raises:
-        BadInput: a value does not fit its option; names the variable or key.
+        BadInput: a value does not fit its option; names the variable or key. With `lenient` its default stands in.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -99,8 +101,12 @@ def resolve(environ: Mapping[str, str], file_values: Mapping[str, Any]) -> tuple
             if environ.get(variable):
                 value, origin = environ[variable], variable
                 break
-        values[name] = _coerce(name, spec, value, origin)
-        origins[name] = origin
+        try:
+            values[name], origins[name] = _coerce(name, spec, value, origin), origin
+        except BadInput:
+            if not lenient:
+                raise
+            values[name], origins[name] = spec.default, "default"
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is too dear on the hook path
     for name in ("dir", "vault"):
         values[name] = _absolute(values[name], home)
@@ -127,11 +133,7 @@ def load_snapshot(environ: Mapping[str, str]) -> Config:
                 values[name] = value
     except (OSError, ValueError):
         pass
-    try:
-        return resolve(environ, values)[0]
-    except BadInput:
-        kept = {name: environ[name] for name in ("HOME", "MEMEM_DIR", "MEMEM_OBSIDIAN_VAULT") if name in environ}
-        return resolve(kept, {name: values[name] for name in ("dir", "vault") if name in values})[0]
+    return resolve(environ, values, lenient=True)[0]
 
 
 def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -140,14 +142,15 @@ def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         BadInput: the file is not TOML, or names an option that does not exist.
     """
-    import tomllib
-
     folder = resolve({k: environ[k] for k in environ if k in ("HOME", "MEMEM_DIR", "CORTEX_DIR")}, {})[0].dir
     path = f"{folder}/{CONFIG_FILE}"
     try:
-        with open(path, "rb") as file:
-            values = tomllib.load(file)
-    except FileNotFoundError:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        import tomllib
+
+        values = tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {error}. Mend or remove it.") from error
@@ -167,9 +170,15 @@ def write_snapshot(config: Config, file_values: Mapping[str, Any], interpreter: 
     for name, value in file_values.items():
         text = str(int(value)) if isinstance(value, bool) else str(value)
         lines.append(f"{name}={' '.join(text.splitlines())}")
-    path = config.state_path(SNAPSHOT)
+    path, text = config.state_path(SNAPSHOT), "\n".join(lines) + "\n"
+    try:
+        with open(path, encoding="utf-8") as file:
+            if file.read() == text:
+                return
+    except (OSError, ValueError):
+        pass  # missing or damaged: write it anew
     with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
+        file.write(text)
     os.replace(f"{path}.{os.getpid()}", path)
 
 
@@ -180,11 +189,15 @@ def _coerce(name: str, spec: Option, value: Any, origin: str) -> Any:
             return text.lower() in _TRUE
         raise BadInput(f"{origin} sets {name} to {text!r}: use 1 or 0.")
     if isinstance(spec.default, int):
-        if text.isascii() and text.isdigit():
+        if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
         raise BadInput(f"{origin} sets {name} to {text!r}: use a whole number.")
-    if spec.choices and text not in spec.choices:
-        raise BadInput(f"{origin} sets {name} to {text!r}: use {', '.join(spec.choices)}.")
+    if spec.choices:
+        if text.lower() not in spec.choices:
+            raise BadInput(f"{origin} sets {name} to {text!r}: use {', '.join(spec.choices)}.")
+        return text.lower()
+    if not isinstance(value, str) or (spec.default and not text):
+        raise BadInput(f"{origin} sets {name} to {value!r}: use a text.")
     return text
 
 

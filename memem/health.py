@@ -101,7 +101,7 @@ def _dependencies(_: Memem) -> Check:
         except ImportError:
             missing.append(module)
     if missing:
-        fix = "run bootstrap.sh sync in the plugin folder and read bootstrap.log in the state folder"
+        fix = "run bootstrap.sh setup in the plugin folder and read bootstrap.log in the state folder"
         return Check(name="dependencies", level=FAILING, text=f"missing: {', '.join(missing)}", fix=fix)
     return Check(name="dependencies", level=OK, text="all there")
 

@@ -13,11 +13,12 @@ from typing import Any
 
 _FENCE = re.compile(r"---[ \t]*(\r\n|\n|\r|$)")
 _END = re.compile(r"^(---|\.\.\.)[ \t]*$")
-_KEY = re.compile(r"""^(?P<key>[^\W\d][\w .-]*|"[^"\n]+"|'[^'\n]+')[ \t]*:(?=[ \t\r\n]|$)""")
+# Possessive (`*+`) wherever two neighbours could share the same characters: a line of blanks must not cost its square.
+_KEY = re.compile(r"""^(?P<key>[^\W\d][\w .-]*+|"[^"\n]+"|'[^'\n]+')[ \t]*+:(?=[ \t\r\n]|$)""")
 _CONTINUES = re.compile(r"^([ \t]|-([ \t]|\r?\n?$))")
 _SINGLE = re.compile(r"^'((?:[^']|'')*)'[ \t]*(#.*)?$")
 _DOUBLE = re.compile(r'^"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*)"[ \t]*(#.*)?$')
-_FLOW_ITEM = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,\[\]{}"'#&*!|>%@`][^,\[\]{}]*)\s*(?:,|$)""")
+_FLOW_ITEM = re.compile(r"""\s*+("(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s,\[\]{}"'#&*!|>%@`][^,\[\]{}]*+)\s*+(?:,|$)""")
 _PLAIN_SAFE = re.compile(r"^[^\W\d_][\w ./()+-]*$")  # starts with a letter, holds nothing YAML could read otherwise
 _YAML_WORDS = frozenset("y n yes no true false on off null none nan inf".split())
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
@@ -66,9 +67,9 @@ class Frontmatter:
         """Top-level keys to strings, numbers and lists; sets `problem` when some of it cannot be read."""
         blocks = self._blocks()
         simple = {key: _simple_value(self.lines[start:end]) for key, (start, end) in blocks.items()}
-        covered = sum(end - start for start, end in blocks.values())
-        blank = sum(1 for line in self.lines if not line.strip() or line.lstrip().startswith("#"))
-        if None not in simple.values() and covered + blank >= len(self.lines):
+        covered = {at for start, end in blocks.values() for at in range(start, end)}
+        stray = (line.strip() for at, line in enumerate(self.lines) if at not in covered)
+        if None not in simple.values() and all(not line or line.startswith("#") for line in stray):
             return simple
         try:
             return _yaml_values("".join(self.lines))
@@ -105,7 +106,7 @@ class Frontmatter:
                     elif self.lines[reach].strip():
                         break
                     reach += 1
-                blocks.setdefault(match["key"].strip("\"'"), (at, end))
+                blocks.setdefault(match["key"].strip(" \"'"), (at, end))
             at = end
         return blocks
 
@@ -169,14 +170,14 @@ def _flow_list(text: str) -> list[str] | None:
     if not inner:
         return None
     items: list[str] = []
-    rest = inner[1].strip().removesuffix(",")
-    while rest.strip():
-        match = _FLOW_ITEM.match(rest)
+    text, at = inner[1].strip().removesuffix(",").rstrip(), 0
+    while at < len(text):
+        match = _FLOW_ITEM.match(text, at)
         item = _scalar(match[1].strip()) if match else None
         if match is None or item is None or ": " in match[1]:
             return None
         items.append(item)
-        rest = rest[match.end() :]
+        at = match.end()
     return items
 
 
@@ -196,12 +197,27 @@ def _yaml_values(text: str) -> dict[str, Any]:
             # Aliases let 700 bytes expand to gigabytes; no note needs them.
             if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
                 raise ValueError("frontmatter uses YAML aliases or deep nesting, which memem does not read")
-        values = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader, see above
+        # Nodes, not objects: a date stays as it was written, and no tag or number can make a constructor fail.
+        values = _node_value(yaml.compose(text, Loader=loader))
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
-        raise ValueError(f"line {line}: {error.problem or 'broken YAML'}") from None
+        # What was left open is noticed further down; what does not fit into a block, where it stands.
+        context = error.context or "block"
+        left_open = error.context_mark and not any(word in context for word in ("block", "plain"))
+        mark = error.context_mark if left_open else error.problem_mark
+        raise ValueError(f"line {mark.line + 2 if mark else 1}: {error.problem or 'broken YAML'}") from None
     except (yaml.YAMLError, RecursionError, OverflowError) as error:
         raise ValueError(f"broken YAML ({type(error).__name__})") from None
     if not isinstance(values, dict):
         raise ValueError("frontmatter is not a list of `key: value` lines")
-    return {str(key): value for key, value in values.items()}
+    return values
+
+
+def _node_value(node: Any) -> Any:
+    """Strings, lists and dictionaries of a YAML node."""
+    if node is None or node.tag == "tag:yaml.org,2002:null":
+        return ""
+    if node.id == "sequence":
+        return [_node_value(item) for item in node.value]
+    if node.id == "mapping":
+        return {str(key.value): _node_value(value) for key, value in node.value}
+    return node.value

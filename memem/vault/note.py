@@ -23,7 +23,7 @@ _ORDER = (
 ).split()
 _ALWAYS = ("title", "project", "kind", "layer", "importance", "status", "tags", "trust", "source_type", "created")
 _LISTS = ("tags", "keys", "paths", "entities", "related", "supersedes", "contradicts", "evidence")
-_GENERATED = re.compile(r"\n+## Related[ \t]*\n+(?:- \[\[[^\]\n]*\]\][ \t]*\n*)+$")
+_GENERATED = re.compile(r"\n## Related[ \t]*\n+(?:- \[\[[^\]\n]*\]\][ \t]*\n*)+$")
 _LEGACY_TRUST = {"user": "user", "mined": "agent", "import": "import"}
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 _SLUG_CHARACTERS = 60
@@ -118,7 +118,8 @@ def stem_for(memory: Memory, *, full_id: bool = False) -> str:
 
 def _plain(body: str) -> str:
     text = body.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    # UTF-16 takes lone surrogates of both origins: bytes that are no UTF-8, and escapes such as "\ud800" in YAML.
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _first_heading(body: str) -> str:

@@ -1,42 +1,17 @@
-"""Which vaults were ever there: so that an unmounted one is never mistaken for a new one."""
+"""Which vaults were ever there: so that an unmounted one is never mistaken for a new one. Cheap to import."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-
-from memem.errors import VaultUnavailable
-from memem.vault.store import MEMORIES, Vault
 
 SEEN_FILE = ".vault-seen"
 
 
-def open_vault(root: str, state_folder: str) -> Vault:
-    """The vault at a memem folder, made when it never existed, and remembered in the state folder.
-
-    Raises:
-        VaultUnavailable: it was there once and is missing now, or cannot be made.
-    """
-    vault = Vault(root)
-    if vault.exists():
-        if not (vault.root / MEMORIES).is_dir():
-            vault.make()
-        remember(root, state_folder)
-    elif was_seen(root, state_folder):
-        raise VaultUnavailable(
-            f"the vault was in {root} and is missing now. Mount it or set MEMEM_OBSIDIAN_VAULT; "
-            f"to really begin a new one: mkdir -p {root}"
-        )
-    else:
-        vault.make()
-        remember(root, state_folder)
-    return vault
-
-
 def was_seen(root: str, state_folder: str) -> bool:
-    """Whether this vault was in use before."""
+    """Whether the vault with this memem folder was in use before."""
     try:
-        return root in (Path(state_folder) / SEEN_FILE).read_text(encoding="utf-8").splitlines()
+        with open(f"{state_folder}/{SEEN_FILE}", encoding="utf-8", errors="surrogateescape") as file:
+            return root in file.read().split("\n")
     except OSError:
         return False
 
@@ -46,7 +21,8 @@ def remember(root: str, state_folder: str) -> None:
     if was_seen(root, state_folder):
         return
     try:
-        with open(os.open(f"{state_folder}/{SEEN_FILE}", os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a") as file:
-            file.write(root + "\n")
+        handle = os.open(f"{state_folder}/{SEEN_FILE}", os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        os.write(handle, f"{root}\n".encode("utf-8", "surrogateescape"))
+        os.close(handle)
     except OSError:
         return

@@ -20,6 +20,7 @@ from memem.models import Memory
 from memem.text import etag
 from memem.value import Value
 from memem.vault import note
+from memem.vault.seen import remember, was_seen
 
 MEMORIES = "memories"
 TEMP_PREFIX = ".memem-"
@@ -31,7 +32,10 @@ _EDIT_ATTEMPTS = 5
 
 
 class File(Value):
-    """One note file as listed: path relative to the memem folder, state, and why it cannot be read, if so."""
+    """One note file as listed: path relative to the memem folder, state, and why it cannot be read, if so.
+
+    A folder that cannot be listed is told in the same way; its path ends in `/`.
+    """
 
     path: str
     etag: str
@@ -78,6 +82,7 @@ class Vault:
         except OSError as error:
             if not folder:
                 raise _unavailable(self.root, error) from error
+            yield File(path=_printable(folder), etag="", problem=f"cannot be listed ({error.strerror})")
             return
         for entry in entries:
             path = f"{folder}{entry.name}"
@@ -150,12 +155,32 @@ class Vault:
         return gone
 
 
+def open_vault(root: str, state_folder: str) -> Vault:
+    """The vault with that memem folder, made when it never existed, and remembered in the state folder.
+
+    Raises:
+        VaultUnavailable: it was there once and is missing now, or cannot be made.
+    """
+    vault = Vault(root)
+    if not vault.exists() and was_seen(root, state_folder):
+        raise VaultUnavailable(
+            f"the vault was in {root} and is missing now. Mount it or set MEMEM_OBSIDIAN_VAULT; "
+            f"to really begin a new one: mkdir -p {root}"
+        )
+    if not (vault.root / MEMORIES).is_dir():
+        vault.make()
+    remember(root, state_folder)
+    return vault
+
+
 def content_hash(data: bytes) -> str:
     """Hash of a note's bytes."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _listed(entry: os.DirEntry[str], path: str) -> File:
+    if path != _printable(path):
+        return File(path=_printable(path), etag="", problem="its name is no UTF-8: rename it")
     try:
         info = entry.stat(follow_symlinks=False)
     except OSError as error:
@@ -164,6 +189,10 @@ def _listed(entry: os.DirEntry[str], path: str) -> File:
         return File(path=path, etag=etag(info))
     kind = "a link, which memem does not follow" if stat.S_ISLNK(info.st_mode) else "not a regular file"
     return File(path=path, etag=etag(info), problem=kind)
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _read(path: Path) -> bytes:
@@ -204,7 +233,7 @@ def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> b
             return False
         else:
             os.replace(temp, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return True
     finally:
         temp.unlink(missing_ok=True)
@@ -231,11 +260,18 @@ def _keep_attributes(handle: int, like: Path) -> None:
             os.fchown(handle, info.st_uid, info.st_gid)
         except PermissionError:
             pass  # only root may give files away; the note stays readable for its editor
-    for name in os.listxattr(like) if hasattr(os, "listxattr") else ():
+    for name in _attributes(like):
         try:
             os.setxattr(handle, name, os.getxattr(like, name))
         except OSError:
             continue  # system attributes cannot be set by a user
+
+
+def _attributes(path: Path) -> list[str]:
+    try:
+        return os.listxattr(path)
+    except (AttributeError, OSError):  # macOS's Python has no such call, network file systems may not answer it
+        return []
 
 
 def _publish(temp: Path, target: Path) -> None:
@@ -249,10 +285,15 @@ def _publish(temp: Path, target: Path) -> None:
             raise
         # File systems without hard links: reserve the name, then move onto our own empty file.
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        os.replace(temp, target)
+        try:
+            os.replace(temp, target)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; where the file system cannot, nothing is lost by asking."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
