@@ -1,0 +1,48 @@
+#!/bin/sh
+# memem.sh EVENT: runs memem.hook with the interpreter that the bootstrap wrote down. It exits 0 whatever happens,
+# because a hook that fails can block the prompt; and it starts no process but Python, because every prompt pays.
+[ -z "${MEMEM_MINER-}${MEMEM_HOOK_DISABLE-}" ] || exit 0
+umask 077
+: "${PATH:=/usr/local/bin:/usr/bin:/bin}"
+export PATH
+event=${1-} py='' cache=-B
+root=${0%/*}
+root=${root%/*}
+
+state=${MEMEM_DIR:-${CORTEX_DIR:-${HOME:+$HOME/.memem}}}
+# shellcheck disable=SC2088 # a settings file holds the tilde unexpanded, and memem reads it as the home folder
+case $state in '~/'*) state=${HOME-}/${state#??} ;; esac
+if [ -n "$state" ]; then
+    [ -f "$state/hook.conf" ] && IFS= read -r py 2>/dev/null <"$state/hook.conf"
+    cache=-Xpycache_prefix=$state/pycache # the plugin folder may be read-only, or shared by several Pythons
+fi
+
+hook='import sys
+if sys.version_info < (3, 11): sys.exit(3)
+sys.path.insert(0, sys.argv[1])
+from memem.hook import main
+main(sys.argv[2])'
+sync='import os, sys
+try: os.setsid()
+except OSError: pass
+sys.path.insert(0, sys.argv[1])
+from memem.bootstrap import use_environment
+from memem.config import load
+use_environment(load())
+from memem.__main__ import main
+main(["sync", "--quiet"])'
+
+for py in "$py" python3 python3.14 python3.13 python3.12 python3.11; do
+    [ -n "$py" ] || continue
+    "$py" -I -S "$cache" -c "$hook" "$root" "$event" 2>/dev/null
+    case $? in 3 | 126 | 127) continue ;; esac # too old, not for this machine, or a shim with nothing behind it
+    if [ "$event" = SessionStart ]; then
+        "$py" -I -S "$cache" -c "$sync" "$root" </dev/null >/dev/null 2>&1 &
+    fi
+    exit 0
+done
+
+if [ "$event" = SessionStart ]; then
+    echo '{"hookSpecificOutput":{"hookEventName":"SessionStart","additionalContext":"memem found no Python 3.11 or newer, so no memories are loaded in this session. Its setup may still be fetching one. If this message comes back in the next session, tell the user to install Python 3.11 or newer (apt install python3, brew install python, or uv python install 3.12) and to run /memem:memem-doctor."}}'
+fi
+exit 0
