@@ -68,6 +68,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 ("content",),
             ),
             run=over(save),
+            always=True,
         ),
         Tool(
             name="memory_search",
@@ -81,6 +82,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 ("query",),
             ),
             run=over(search),
+            always=True,
         ),
         Tool(
             name="memory_get",

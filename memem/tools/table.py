@@ -16,3 +16,9 @@ class Tool(Value):
     description: str
     schema: dict[str, Any]  # JSON schema of the arguments: type object, flat properties
     run: Callable[[dict[str, Any]], str]
+    always: bool = False  # the host may not defer its schema: the agent uses it unasked
+
+    def listing(self) -> dict[str, Any]:
+        """The tool as `tools/list` answers it."""
+        listed = {"name": self.name, "description": self.description, "inputSchema": self.schema}
+        return listed | ({"_meta": {"anthropic/alwaysLoad": True}} if self.always else {})
