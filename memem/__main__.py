@@ -9,7 +9,7 @@ from collections.abc import Sequence
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command, or serve when another program starts memem without arguments."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments and not sys.stdin.isatty():
+    if not arguments and sys.stdin and not sys.stdin.isatty():
         from memem.server import main as serve
 
         serve([])

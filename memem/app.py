@@ -18,7 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from memem import sqlite
 from memem.config import Config, load
 from memem.errors import BadInput, NotFound, StateUnavailable, VaultUnavailable
-from memem.index.writer import IndexWriter, memory_index, move_aside, open_writer
+from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer
 from memem.models import Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.project import find_checkout, scope_at, scope_named
 from memem.recall import slices
@@ -51,7 +51,7 @@ def _verb(method: Callable[Concatenate[Memem, P], R]) -> Callable[Concatenate[Me
         with self._lock:
             try:
                 return method(self, *args, **kwargs)
-            except sqlite.Error as error:
+            except sqlite.FAULTS as error:
                 if not sqlite.is_damage(error):
                     raise StateUnavailable(
                         f"the index in {self.config.dir} is busy or full ({error}); retry."
@@ -59,7 +59,7 @@ def _verb(method: Callable[Concatenate[Memem, P], R]) -> Callable[Concatenate[Me
                 self._replace_index(error)
             try:
                 return method(self, *args, **kwargs)
-            except sqlite.Error as error:
+            except sqlite.FAULTS as error:
                 raise StateUnavailable(
                     f"the index in {self.config.dir} cannot be rebuilt ({error}): free some space, then delete it."
                 ) from error
@@ -247,9 +247,14 @@ class Memem:
 
     def _open_index(self) -> IndexWriter:
         try:
-            Path(self.config.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
-            return open_writer(self.config.dir)
-        except (OSError, sqlite.Error) as error:
+            folder = Path(self.config.dir)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            before = set(folder.glob(DAMAGED))
+            index = open_writer(self.config.dir)
+            for aside in set(folder.glob(DAMAGED)) - before:
+                self.degraded.append(f"the index was damaged and rebuilt; the old one is {aside}.")
+            return index
+        except (OSError, *sqlite.FAULTS) as error:
             self.degraded.append(
                 f"the state folder {self.config.dir} cannot be written ({error}): memem reads the vault anew in each "
                 "process and remembers nothing about sessions. Fix its permissions, or set MEMEM_DIR."
@@ -264,7 +269,7 @@ class Memem:
             self.degraded.append(str(error))
             return Vault(self.config.memory_root)
 
-    def _replace_index(self, error: sqlite.Error | None) -> None:
+    def _replace_index(self, error: Exception | None) -> None:
         in_file, current = self.index.in_file, self.index.current
         self.index.close()
         if in_file and current:
@@ -298,7 +303,7 @@ class Memem:
         return list(Path(self.config.state_path("spool")).glob("*.md"))
 
     def _remember_root_commit(self) -> None:
-        checkout = find_checkout(os.path.realpath(self.folder))
+        checkout = find_checkout(os.path.realpath(self.folder)) if self.folder else None
         if checkout and not self.index.root_commit(checkout.common):
             commit = _root_commit(checkout.top)
             if commit:
@@ -309,7 +314,9 @@ def _root_commit(folder: str) -> str:
     """The id of a repository's first commit (12 digits), or nothing before there is one."""
     command = ["git", "-C", folder, "rev-list", "--max-parents=0", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_GIT_SECONDS, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     # Histories joined later have several roots; the smallest id is the same for everyone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 
 from memem import __version__, sqlite
 from memem.app import Memem
+from memem.errors import MememError
 from memem.value import Value
 
 OK, DEGRADED, FAILING = "ok", "degraded", "failing"
 VERDICTS = {OK: "HEALTHY", DEGRADED: "DEGRADED", FAILING: "FAILING"}
 _LEAST_FREE_BYTES = 50_000_000
+_RECENT_SECONDS = 86_400
 _OUTCOME_BYTES = 2_000_000  # of the event log, from its end
 
 
@@ -30,7 +33,11 @@ class Check(Value):
 
 
 def run(memem: Memem) -> list[Check]:
-    """All checks. None of them writes anything but a probe file that it removes."""
+    """All checks, after a sync, so that they tell of the vault as it is now."""
+    try:
+        memem.sync()
+    except MememError:
+        pass  # the checks say what is wrong
     return [check(memem) for check in CHECKS]
 
 
@@ -165,19 +172,25 @@ def _spool(memem: Memem) -> Check:
 def _hook(memem: Memem) -> Check:
     failures = Path(memem.config.state_path("hook-failures.log"))
     snapshot = Path(memem.config.state_path("hook.conf"))
-    interpreter = snapshot.read_text(encoding="utf-8").partition("\n")[0] if snapshot.is_file() else ""
+    compiled = snapshot.read_text(encoding="utf-8", errors="replace") if snapshot.is_file() else ""
+    interpreter = compiled.partition("\n")[0]
     if interpreter and not os.access(interpreter, os.X_OK):
         fix = "start a new session: the plugin's bootstrap finds another"
         return Check(name="hooks", level=DEGRADED, text=f"their Python {interpreter} is gone", fix=fix)
-    if failures.is_file() and failures.stat().st_size:
-        return Check(
-            name="hooks",
-            level=DEGRADED,
-            text="some failed",
-            fix=f"report {failures}, then delete it; it holds no prompt",
-        )
+    recent = _recent_failures(failures)
+    if recent:
+        fix = f"report {failures} if it goes on; it holds no word of a prompt"
+        return Check(name="hooks", level=DEGRADED, text=f"{recent} failed in the last day", fix=fix)
     seen = outcomes(memem.config.state_path("events.jsonl"))
     return Check(name="hooks", level=OK, text=f"{seen['served']} of {seen['prompts']} prompts served")
+
+
+def _recent_failures(log: Path) -> int:
+    try:
+        stamps = [line.partition(" ")[0] for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return 0
+    return sum(stamp.isdigit() and time.time() - int(stamp) < _RECENT_SECONDS for stamp in stamps)
 
 
 def _tools(_: Memem) -> Check:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from memem.state.store import State
 
 _MAX_INPUT = 16_000_000
-_DEADLINE_SECONDS = 8
+_DEADLINES = {"SessionStart": 8}  # seconds, below the timeouts in hooks.json
+_DEADLINE = 4
 _PROMPT_FIELDS = ("prompt", "user_prompt", "message", "query")
 _CONTEXT_LOST = ("startup", "clear", "compact")
 _SILENT_PREFIXES = ("<task-notification", "<command-", "<local-command", "<bash-", "<system-reminder")
@@ -33,17 +34,18 @@ WELCOME = (
     "memem is ready: it keeps what you tell me to remember as markdown notes in your own vault, and brings them back "
     "when they matter. Nothing is captured or mined without your consent. Try “remember that …”, or /memem:memem."
 )
-_WELCOME_CONTEXT = (
-    "The memem plugin (a local memory of markdown notes) is new here and has no notes of this project to show yet. "
-    "When the user states something durable, save it with memory_save. Nothing is captured or mined without the "
-    "user's consent. If asked about it, point to /memem:memem."
+_INTRODUCTION = (
+    "The memem plugin (a local memory of markdown notes) is new here. When the user states something durable, save it "
+    "with memory_save. Nothing is captured or mined without the user's consent. If asked about it, point to "
+    "/memem:memem."
 )
 
 
 def main(event: str) -> None:
     """Answer one event on stdout. Never raises, never returns: the process ends with exit code 0."""
     try:
-        _signal.alarm(_DEADLINE_SECONDS)  # a hook that hangs on a dead disk must not outlive its host's patience
+        # A hook that hangs on a dead disk must not outlive its host's patience.
+        _signal.alarm(_DEADLINES.get(event, _DEADLINE))
         answer = respond(event, _read_input(), os.environ)
         if answer:
             _write(answer)
@@ -69,15 +71,14 @@ def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[
     from memem.recall.render import session_block
     from memem.recall.slices import for_session
 
-    if _first_run(config):
-        return _answer("SessionStart", _WELCOME_CONTEXT, WELCOME)
+    welcome, introduction = (WELCOME, _INTRODUCTION) if _first_run(config) else ("", "")
     session = _session(payload)
     state = _state(config)
     if state and session and _word(payload, "source") in _CONTEXT_LOST:
         state.forget_shown(session, time.time())
     index = open_reader(config.dir)
     if index is None or config.injection_mode == "tool":
-        return ""
+        return _answer("SessionStart", introduction, welcome)
     query = Query(
         text="",
         scope=_scope(config, index, payload, environ),
@@ -87,7 +88,8 @@ def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[
     )
     found = for_session(index, query, config.memory_root)
     banner = f"[memem] {index.size()} memories" if config.show_banner else ""
-    answer = _answer("SessionStart", session_block(found, banner))
+    block = "\n\n".join(part for part in (introduction, session_block(found, banner)) if part)
+    answer = _answer("SessionStart", block, welcome)
     _mark_shown(state, session, found.pinned)
     _record(config, "session", len(found.pinned) + len(found.found))
     return answer

@@ -11,6 +11,7 @@ KINDS = (
 STATUSES = ("active", "superseded", "deprecated", "archived", "open", "resolved")
 LIVE = ("active", "open")  # what recall may show unasked; the rest is history
 TRUSTS = ("user", "agent", "tool", "web", "import")
+UNTRUSTED = ("tool", "web")  # may be asked for; never volunteered, and never in the place of another's words
 GENERAL = "general"  # the project of memories that belong to none
 
 

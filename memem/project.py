@@ -39,11 +39,10 @@ def scope_at(folder: str, aliases: str = "", root_commit: Callable[[str], str] |
     if checkout and root_commit:
         commit = root_commit(checkout.common)
         names.append(f"git:{commit}" if commit else "")
-    leaf = os.path.basename(os.path.dirname(checkout.common) if checkout else top)  # noqa: PTH119, PTH120
-    # The bare folder name is what the published memem wrote; it never looks like one of our identities.
-    if not any(names):
-        names.append(f"local:{leaf}")
-    names += [leaf, os.path.basename(top)]  # noqa: PTH119
+    leaf = _folder_name(checkout.common) if checkout else os.path.basename(top)  # noqa: PTH119
+    # A memory keeps the name that was right when it was saved: the folder's before the first commit, the commit's
+    # before there was a remote. The bare folder name is what the published memem wrote.
+    names += [f"local:{leaf}", leaf, os.path.basename(top)]  # noqa: PTH119
     names = [name for name in dict.fromkeys(names) if name]
     inside = folder[len(top) :].strip("/").split("/") if folder != top else []
     subs = [f"{names[0]}#{'/'.join(inside[: depth + 1])}" for depth in range(len(inside))]
@@ -57,9 +56,10 @@ def scope_named(name: str, here: Scope, aliases: str = "") -> Scope:
         return Scope()
     if name.startswith("#"):
         name = here.id + name
+    if "#" in name and name.partition("#")[0] in here.names:
+        return here.replace(id=name, names=tuple(dict.fromkeys((name, *here.names))))
     if name in here.names:
-        sub = "#" in name
-        return here if not sub else here.replace(id=name, names=(*dict.fromkeys((name, *here.names)),))
+        return here
     normal = (normalise_remote(name) if "://" in name or "@" in name else "") or name
     if normal.count("/") >= 2:
         normal = normal.lower()
@@ -113,6 +113,12 @@ def normalise_remote(url: str) -> str:
     if not host or not path or any(char.isspace() or not char.isprintable() for char in host + path):
         return ""
     return f"{host}/{path}".lower()
+
+
+def _folder_name(git: str) -> str:
+    """The folder's name that all worktrees share: above `.git`, or the name of a bare or submodule repository."""
+    name = os.path.basename(git)  # noqa: PTH119
+    return os.path.basename(os.path.dirname(git)) if name.startswith(".") else name.removesuffix(".git")  # noqa: PTH119, PTH120
 
 
 def _with_aliases(names: list[str], aliases: str) -> list[str]:

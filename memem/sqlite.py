@@ -17,6 +17,7 @@ Connection = _sqlite3.Connection
 Row = _sqlite3.Row
 Error = _sqlite3.Error
 OperationalError = _sqlite3.OperationalError
+FAULTS = (Error, UnicodeDecodeError)  # what SQLite says about a damaged schema may be no text
 BUSY_SECONDS = 5.0
 _DAMAGE = (1, 11, 26)  # SQLITE_ERROR (a table of ours is missing), SQLITE_CORRUPT, SQLITE_NOTADB
 
@@ -43,9 +44,11 @@ def use_write_ahead_log(connection: Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
-def is_damage(error: Error) -> bool:
+def is_damage(error: Error | UnicodeDecodeError) -> bool:
     """Whether an error says that the file is broken, as opposed to locked, full or not writable."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+    code = getattr(error, "sqlite_errorcode", None)
+    # Without a code it was Python that could not make a text of what it read.
+    return isinstance(error, (OperationalError, UnicodeDecodeError)) if code is None else code & 0xFF in _DAMAGE
 
 
 class transaction:  # noqa: N801 - reads as a statement: `with transaction(connection):`
@@ -62,4 +65,10 @@ class transaction:  # noqa: N801 - reads as a statement: `with transaction(conne
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self.connection.execute("COMMIT")
+        finally:
+            # A full disk has rolled back already; a second time would be an error that hides the first.
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")

@@ -37,6 +37,8 @@ def sync(vault: Vault, index: IndexWriter, now_ns: int | None = None) -> Synced:
         done = {"changed": 0, "unchanged": 0, "problems": 0}
         for file in vault.files():
             entry = known.pop(file.path, None)
+            if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
+                known = {path: entry for path, entry in known.items() if not path.startswith(file.path)}
             done[_sync_file(vault, index, file, entry, now_ns)] += 1
         for path in known:
             index.remove(path)
@@ -60,15 +62,21 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
     except OSError as error:
         return _keep_last_good(index, file, entry, f"cannot be read ({error.strerror})", now_ns)
     fresh = Entry(path=file.path, etag=file.etag, hash=content_hash(data), read_ns=now_ns)
-    if entry and entry.hash == fresh.hash:
-        index.refresh(fresh.replace(problem=entry.problem))
-        return "problems" if entry.problem else "unchanged"
+    if entry and entry.hash == fresh.hash and not entry.problem:
+        index.refresh(fresh)
+        return "unchanged"
     if not data.strip(b"\0 \t\r\n"):
         return _keep_last_good(index, file, entry, "empty: not downloaded yet, or emptied", now_ns)
     read = note.parse(data, file.path)
-    if read.problem and "closing" in read.problem and entry and entry.hash and not read.memory.body:
+    cut_short = not read.memory.body or not ("\n" in read.memory.body or data.endswith((b"\n", b"\r")))
+    if read.problem and "closing" in read.problem and entry and entry.hash and cut_short:
         return _keep_last_good(index, file, entry, "cut short: half synced?", now_ns)
-    index.put(fresh.replace(problem=read.problem), read.memory)
+    fresh = fresh.replace(problem=read.problem)
+    # The same bytes may read better than before: their row was kept for a file that has come back since.
+    if entry and (entry.hash, entry.problem) == (fresh.hash, fresh.problem):
+        index.refresh(fresh)
+    else:
+        index.put(fresh, read.memory)
     return "problems" if read.problem else "changed"
 
 

@@ -216,7 +216,9 @@ def cut(text: str, units: int) -> str:
     """The text within that many UTF-16 units, shortened at a word if one is near, with an ellipsis."""
     if utf16_length(text) <= units:
         return text
-    kept = text.encode("utf-16-le", "surrogatepass")[: max(units - 2, 0) * 2].decode("utf-16-le", "ignore")
+    if units < 2:
+        return "…"[: max(units, 0)]
+    kept = text.encode("utf-16-le", "surrogatepass")[: (units - 2) * 2].decode("utf-16-le", "ignore")
     at = max(kept.rfind(" "), kept.rfind("\n"))
     if at > len(kept) * 0.8:
         kept = kept[:at]
@@ -259,9 +261,10 @@ def _visible(char: str) -> bool:
     if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000:
         return False
     return not (
-        code in (0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, 0xFFFE, 0xFFFF)
+        code in (0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF, 0xFFFE, 0xFFFF)
         or 0x202A <= code <= 0x202E
-        or 0x2066 <= code <= 0x2069
+        or 0x2060 <= code <= 0x206F
+        or 0xFFF9 <= code <= 0xFFFB
         or 0xE0000 <= code <= 0xE007F
     )
 

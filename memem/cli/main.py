@@ -53,9 +53,12 @@ def run(arguments: Sequence[str]) -> None:
     except MememError as error:
         click.echo(f"memem: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader left (`memem list | head`); nothing to complain about
-        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the door of the command line: a person gets a line, not a traceback
+        click.echo(
+            f"memem: unexpected {type(error).__name__}: {error}\nfix: memem doctor; if that is well, report it",
+            err=True,
+        )
+        sys.exit(1)
 
 
 def scope_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -112,7 +112,11 @@ def list_(memem: Any, /, everywhere: bool, history: bool, scope: str, as_json: b
 
 @click.command(name="slice")
 @click.argument("query", required=False)
-@click.option("--query-file", type=click.File("r", encoding="utf-8"), help="Read the query from a file, `-` for stdin.")
+@click.option(
+    "--query-file",
+    type=click.File("r", encoding="utf-8", errors="replace"),
+    help="Read the query from a file, `-` for stdin.",
+)
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 50))
 @click.option("--repo-path", "--cwd", "folder", default="", help="Folder whose project is meant.")
 @click.option("--current-file", default="", help="File being worked on.")
@@ -162,9 +166,9 @@ COMMANDS = (save, search, get, list_, slice_, timeline)
 
 
 def _from_stdin() -> str:
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise BadInput('nothing on standard input: echo "…" | memem save -')
-    return sys.stdin.read()
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 def _table(memories: list[Memory]) -> None:

@@ -28,9 +28,15 @@ def open_reader(folder: str) -> Index | None:
     """The index of a state folder for reading, or None when it is not built yet or unusable."""
     try:
         connection = sqlite.connect(f"{folder}/{FILE_NAME}", read_only=True, busy=0.2)
-        return Index(connection) if ready(connection) else None
-    except sqlite.Error:
+    except sqlite.FAULTS:
         return None
+    try:
+        if ready(connection):
+            return Index(connection)
+    except sqlite.FAULTS:
+        pass
+    connection.close()
+    return None
 
 
 def quote(term: str) -> str:
@@ -91,7 +97,9 @@ class Index:
 
     def by_prefix(self, prefix: str) -> list[Candidate]:
         """Notes whose id begins with the prefix."""
-        return self.notes("substr(id, 1, ?) = ?", (len(prefix), prefix.lower()))
+        if not prefix.isprintable():  # which also keeps out what SQLite cannot bind
+            return []
+        return self.notes("substr(lower(id), 1, ?) = ?", (len(prefix), prefix.lower()))
 
     def in_scope(self, scope: Scope) -> list[Candidate]:
         """Live notes of a scope of layers 0 to 2, ordered by layer and id."""

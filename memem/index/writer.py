@@ -19,6 +19,9 @@ _INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, 
 _DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
 
 
+DAMAGED = f"{FILE_NAME}.damaged-*"  # where `move_aside` puts an index
+
+
 class Entry(Value):
     """What the index knows of one file: `etag` is its stat, `hash` its content, `read_ns` when it was read."""
 
@@ -31,6 +34,22 @@ class Entry(Value):
 
 class IndexWriter(Index):
     """Write access; hold `sqlite.transaction(index.connection)` around a group of changes."""
+
+    def __init__(self, connection: sqlite.Connection) -> None:
+        super().__init__(connection)
+        self._inode = self._inode_now()
+
+    @property
+    def current(self) -> bool:
+        """Whether this still is the file at its path, as opposed to one deleted or moved aside under us."""
+        return self._inode == self._inode_now()
+
+    def _inode_now(self) -> int:
+        path = self.connection.execute("PRAGMA database_list").fetchone()[2]
+        try:
+            return Path(path).stat().st_ino if path else 0
+        except OSError:
+            return -1
 
     def entries(self) -> dict[str, Entry]:
         """All files in the index by path."""
@@ -73,7 +92,7 @@ def open_writer(folder: str) -> IndexWriter:
     """
     try:
         return _opened(f"{folder}/{FILE_NAME}")
-    except sqlite.Error as error:
+    except sqlite.FAULTS as error:
         if not sqlite.is_damage(error):
             raise
     move_aside(folder)
@@ -83,7 +102,7 @@ def open_writer(folder: str) -> IndexWriter:
 def move_aside(folder: str) -> Path:
     """Put a damaged index out of the way, so that a new one can be built; answers where it went."""
     path = Path(folder) / FILE_NAME
-    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    aside = path.with_name(DAMAGED.replace("*", str(time.time_ns())))
     if path.exists():
         path.replace(aside)
     for suffix in ("-wal", "-shm"):
@@ -98,15 +117,19 @@ def memory_index() -> IndexWriter:
 
 def _opened(path: str) -> IndexWriter:
     connection = sqlite.connect(path)
-    if path != ":memory:":
-        Path(path).chmod(0o600)
-    sqlite.use_write_ahead_log(connection)
-    if not ready(connection):
-        with sqlite.transaction(connection):
-            if not ready(connection):  # another process may have built it while we waited
-                for statement in CREATE:
-                    connection.execute(statement)
-    return IndexWriter(connection)
+    try:
+        if path != ":memory:":
+            Path(path).chmod(0o600)
+        sqlite.use_write_ahead_log(connection)
+        if not ready(connection):
+            with sqlite.transaction(connection):
+                if not ready(connection):  # another process may have built it while we waited
+                    for statement in CREATE:
+                        connection.execute(statement)
+        return IndexWriter(connection)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _columns(memory: Memory) -> tuple[Any, ...]:

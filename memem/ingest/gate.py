@@ -1,7 +1,7 @@
 """The write gate: the only way a memory comes into the vault.
 
-redact → bound → compare with what is known → classify → write the note → mark what it replaces → index. A dry run
-is the same call without the writing.
+clean → redact → bound → compare with what is known → classify → write the note → mark what it replaces → index. A
+dry run is the same call without the writing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from memem import sqlite
 from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.writer import IndexWriter
 from memem.ingest import likeness
 from memem.ingest.classify import classify
 from memem.ingest.secrets import redact
 from memem.ingest.spool import Spool
-from memem.models import GENERAL, KINDS, Candidate, Draft, Memory, Outcome, Scope
+from memem.models import GENERAL, KINDS, UNTRUSTED, Candidate, Draft, Memory, Outcome, Scope
 from memem.sync import sync_path
 from memem.text import clean, cut, one_line, query_terms
 from memem.vault import note
@@ -27,6 +28,7 @@ SHORTEST, LONGEST, LONGEST_TITLE = 10, 5000, 120
 _MOST_TAGS, _LONGEST_TAG = 30, 80
 _COMPARED = 12
 _MOST_RELATED = 3
+_LISTS = ("tags", "keys", "paths")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s|\n")
 
 
@@ -42,13 +44,13 @@ class Gate:
         """Save a draft in a scope, or say why not.
 
         Raises:
-            BadInput: the draft is too short, too long, or names an unknown kind.
+            BadInput: the draft is too short, too long, names an unknown kind, or an id that two memories begin with.
             NotFound: it supersedes a memory that does not exist.
             VaultUnavailable: neither the vault nor the spool can be written; nothing was saved.
         """
-        clean_draft, found = _redacted(_bounded(draft.replace(project=scope.id)))
-        similar = self._similar(clean_draft, scope)
-        relations = [(likeness.compare(clean_draft.content, item.memory.body), item) for item in similar]
+        redacted_draft, found = _redacted(_cleaned(draft.replace(project=scope.id)))
+        clean_draft = _bounded(redacted_draft)
+        relations = [(_relation(clean_draft, item.memory), item) for item in self._similar(clean_draft, scope)]
         for relation, item in relations:
             if relation == likeness.SAME and not draft.supersedes:
                 return Outcome(action="skipped", memory=item.memory, reason="known", redacted=found, path=item.path)
@@ -83,21 +85,30 @@ class Gate:
         try:
             path = self.vault.create(memory, tuple(_stem(item.path) for item in linked))
         except VaultUnavailable as error:
-            self.spool.keep(memory, error)
-            return outcome.replace(action="spooled", reason=str(error))
-        # The new note is durable and names what it supersedes; marking the old ones may fail without loss.
-        for item in replaced:
-            self._mark_replaced(item, memory)
-        sync_path(self.vault, self.index, path)
-        return outcome.replace(path=path)
+            # Told that it waits, an agent may try again: the same text waits once.
+            same = (item for item in self.spool.waiting() if (item.project, item.body) == (memory.project, memory.body))
+            waiting = next(same, None)
+            if waiting is None:
+                self.spool.keep(memory, error)
+            return outcome.replace(action="spooled", memory=waiting or memory, reason=str(error))
+        # The new note is durable and names what it supersedes; what fails from here on loses nothing and is told.
+        try:
+            unmarked = [item.path for item in replaced if not self._mark_replaced(item, memory)]
+            sync_path(self.vault, self.index, path)
+        except sqlite.Error as error:
+            return outcome.replace(path=path, reason=f"The index follows with the next sync ({error}).")
+        reason = f"Could not be marked as superseded, do it by hand: {', '.join(unmarked)}." if unmarked else ""
+        return outcome.replace(path=path, reason=reason)
 
-    def _mark_replaced(self, item: Candidate, by: Memory) -> None:
+    def _mark_replaced(self, item: Candidate, by: Memory) -> bool:
+        """Whether the old note says now that it is history; one without frontmatter is never touched."""
         fields = {"status": "superseded", "replaced_by": by.id, "invalid_at": by.created, "updated": by.created}
         try:
             self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
         except VaultUnavailable:
-            return
+            return False
         sync_path(self.vault, self.index, item.path)
+        return not any(found.memory.live for found in self.index.notes("path = ?", (item.path,)))
 
     def _similar(self, draft: Draft, scope: Scope) -> list[Candidate]:
         """The live notes of the same project that share the most words; general ones only for a general draft."""
@@ -111,6 +122,8 @@ class Gate:
             matches = self.index.by_prefix(prefix) if len(prefix) >= 8 else []
             if not matches:
                 raise NotFound(f"no memory {prefix!r} to supersede; memory_search shows ids.")
+            if len({item.memory.id for item in matches}) > 1:
+                raise BadInput(f"{prefix!r} begins several ids; give more of the one to supersede.")
             found += matches
         return found
 
@@ -133,7 +146,18 @@ class Gate:
         )
 
 
-def _bounded(draft: Draft) -> Draft:
+def _relation(draft: Draft, known: Memory) -> str:
+    """What the draft is to a known memory. Words of a page or a tool stand beside those of a person, not instead."""
+    relation = likeness.compare(draft.content, known.body)
+    if draft.trust in UNTRUSTED and known.trust not in UNTRUSTED:
+        return likeness.RELATED if relation in (likeness.CORRECTION, likeness.EXTENSION) else relation
+    if relation == likeness.SAME and known.trust in UNTRUSTED and draft.trust not in UNTRUSTED:
+        return likeness.EXTENSION  # said by someone who may say it, at last
+    return relation
+
+
+def _cleaned(draft: Draft) -> Draft:
+    """The draft without invisible characters, which would also hide a secret; refused when it is out of bounds."""
     content = clean(draft.content).strip()
     if len(content) < SHORTEST:
         raise BadInput(f"a memory needs at least {SHORTEST} characters: one self-contained lesson.")
@@ -147,16 +171,21 @@ def _bounded(draft: Draft) -> Draft:
         raise BadInput("layer is 0 (identity), 1 (conventions), 2 (domain) or 3 (archival).")
     if draft.importance > 5:
         raise BadInput("importance goes from 1 to 5.")
-    title = one_line(clean(draft.title)) or one_line(_SENTENCE_END.split(content.lstrip("#*->• "), maxsplit=1)[0])
-    lists = {
-        field: tuple(
-            dict.fromkeys(one_line(clean(item))[:_LONGEST_TAG] for item in getattr(draft, field) if item.strip())
-        )
-        for field in ("tags", "keys", "paths")
-    }
-    if any(len(items) > _MOST_TAGS for items in lists.values()):
+    if any(len(getattr(draft, field)) > _MOST_TAGS for field in _LISTS):
         raise BadInput(f"at most {_MOST_TAGS} tags, keys or paths.")
-    return draft.replace(content=content, title=cut(title, LONGEST_TITLE), **lists)
+    texts = {field: one_line(clean(getattr(draft, field))) for field in ("title", "project", "source_session")}
+    lists = {field: tuple(one_line(clean(item)) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
+    return draft.replace(content=content, **texts, **lists)
+
+
+def _bounded(draft: Draft) -> Draft:
+    """The draft with a title and short lists. Cutting comes last: half a secret is one that no rule knows."""
+    title = draft.title or one_line(_SENTENCE_END.split(draft.content.lstrip("#*->• "), maxsplit=1)[0])
+    lists = {
+        field: tuple(dict.fromkeys(item[:_LONGEST_TAG].strip() for item in getattr(draft, field) if item))
+        for field in _LISTS
+    }
+    return draft.replace(title=cut(title, LONGEST_TITLE), **lists)
 
 
 def _redacted(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
@@ -169,9 +198,7 @@ def _redacted(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         return redaction.text
 
     texts = {field: safe(getattr(draft, field)) for field in ("title", "content", "project", "source_session")}
-    lists = {
-        field: tuple(safe(item) for item in getattr(draft, field)) for field in ("tags", "keys", "paths", "evidence")
-    }
+    lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
     return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
 
 

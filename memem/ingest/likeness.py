@@ -14,8 +14,22 @@ from memem.value import Value
 SAME, EXTENSION, CORRECTION, RELATED, DIFFERENT = "same", "extension", "correction", "related", "different"
 _NEAR = 82.0
 _CLOSE = 55.0
-_TOKEN = re.compile(r"[^\W_]+(?:[._/:@-]+[^\W_]+)*", re.UNICODE)
-_NEGATIONS = frozenset("not no never none without dont doesnt isnt arent cannot cant wont shouldnt mustnt nor".split())
+# Words and joined identifiers, C++ and C#, and the signs that make another fact: numpy <2 is not numpy >=2.
+_TOKEN = re.compile(r"[^\W_]+(?:[._/:@-]+[^\W_]+)*(?:\+\+|#)?|[<>≤≥≠]=?|[!=~]=+|=|[~^](?=\d)|(?<![\w-])-(?=\d)")
+_NEGATIONS = frozenset(
+    """
+    not no never none without dont doesnt isnt arent cannot cant wont shouldnt mustnt nor
+    nicht kein keine keinen nie niemals ohne ne pas jamais sans aucun aucune nunca jamas sin nao sem non mai senza niet
+    geen nooit zonder
+    """.split()
+)
+# Words without a topic that turn the meaning all the same: migrations run before the deploy, or after it.
+_TURNING = frozenset(
+    """
+    above after all always before below can could down every few many may might more most must off on once one only
+    out over should some under until up within
+    """.split()
+)
 _CORRECTS = re.compile(
     r"\b(no longer|not anymore|any ?more|instead of|rather than|switched|moved (from|to)|replaced|was wrong|"
     r"is wrong|actually|correction|outdated|formerly|used to|as of|from now on|now)\b|\bnot \w",
@@ -26,7 +40,7 @@ _FEW_WORDS = 3
 
 class _Text(Value):
     tokens: tuple[str, ...]
-    values: tuple[str, ...]  # numbers and identifiers, in order: "6379 not 6380" is not "6380 not 6379"
+    values: tuple[str, ...]  # numbers, identifiers and turning words, in order: "6379 not 6380" is not "6380 not 6379"
     negations: int
     words: frozenset[str]  # the rest that carries meaning
 
@@ -46,7 +60,7 @@ def compare(new: str, old: str) -> str:
     added, dropped = a.words - b.words, b.words - a.words
     if near and not (added and dropped):
         if _contradict(a, b):
-            return CORRECTION if len(added | dropped) <= _FEW_WORDS else RELATED
+            return CORRECTION if len(added | dropped) <= _FEW_WORDS and not _two_subjects(a, b) else RELATED
         if not added and set(a.values) <= set(b.values):
             return SAME
         if not dropped and set(b.values) <= set(a.values):
@@ -66,9 +80,16 @@ def _contradict(a: _Text, b: _Text) -> bool:
     return bool(set(a.values) - set(b.values)) and bool(set(b.values) - set(a.values))
 
 
+def _two_subjects(a: _Text, b: _Text) -> bool:
+    """Whether a name and a number were both exchanged: "service A on 8080" and "service B on 8081" are both true."""
+    gained, lost = set(a.values) - set(b.values), set(b.values) - set(a.values)
+    kinds = ({value[0].isdigit() for value in side - _TURNING if value[0].isalnum()} for side in (gained, lost))
+    return all(len(kind) == 2 for kind in kinds)
+
+
 def _about(a: _Text, b: _Text) -> bool:
     """Whether a text that announces a correction speaks of most of what the old one says."""
-    old = b.words | set(b.values)
+    old = (b.words | set(b.values)) - _TURNING
     shared = old & (a.words | set(a.values))
     return len(shared) >= 2 and len(shared) / len(old) >= 0.5
 
@@ -76,7 +97,7 @@ def _about(a: _Text, b: _Text) -> bool:
 def _read(text: str) -> _Text:
     raw = _TOKEN.findall(text.replace("'", "").replace("’", ""))
     tokens = tuple(fold(token) for token in raw)
-    values = tuple(fold(token) for token in raw if _is_value(token))
+    values = tuple(fold(token) for at, token in enumerate(raw) if _is_value(token, first=at == 0))
     words = (token for token in tokens if token not in STOP_WORDS and token not in _NEGATIONS and token not in values)
     return _Text(
         tokens=tokens,
@@ -86,12 +107,12 @@ def _read(text: str) -> _Text:
     )
 
 
-def _is_value(token: str) -> bool:
-    return any(char.isdigit() for char in token) or any(char in "._/:@" for char in token) or _mixed_case(token)
-
-
-def _mixed_case(token: str) -> bool:
-    return len(token) > 2 and (token.isupper() or any(char.isupper() for char in token[1:]))
+def _is_value(word: str, *, first: bool) -> bool:
+    if any(char.isdigit() or not char.isalpha() for char in word.replace("-", "")) or word.lower() in _TURNING:
+        return True
+    if len(word) == 1:  # "service A", but not "A service" or "I"
+        return word.isupper() and word != "I" and not first
+    return len(word) > 2 and (word.isupper() or any(char.isupper() for char in word[1:]))
 
 
 def _stem(word: str) -> str:

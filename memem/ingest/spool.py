@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from memem.errors import VaultUnavailable
 from memem.models import Memory
 from memem.vault import note
+from memem.vault.store import sync_folder
 
 
 class Spool:
@@ -31,17 +33,21 @@ class Spool:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temp, target)
+            sync_folder(self.folder)
         except OSError as error:
-            temp.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the folder itself may be missing or read-only
+                temp.unlink()
             raise VaultUnavailable(f"NOT saved. {reason} The spool failed as well: {error.strerror}.") from error
 
     def waiting(self) -> list[Memory]:
         """The memories in the spool, oldest first."""
-        try:
-            files = sorted(self.folder.glob("*.md"), key=lambda path: path.stat().st_mtime)
-            return [note.parse(path.read_bytes(), path.name).memory for path in files]
-        except OSError:
-            return []
+        found: list[tuple[int, Memory]] = []
+        for path in self.folder.glob("*.md"):
+            try:
+                found.append((path.stat().st_mtime_ns, note.parse(path.read_bytes(), path.name).memory))
+            except OSError:
+                continue
+        return [memory for _, memory in sorted(found, key=lambda item: item[0])]
 
     def remove(self, memory: Memory) -> None:
         """Forget a memory that is in the vault now."""

@@ -28,8 +28,8 @@ _SEARCH_WORDS = 8
 _MOST_POSTINGS = 3000
 _CANDIDATES = 6
 _COVERAGE_WEIGHT = 2.4
-_SURPRISE_WEIGHT = 0.28
-FLOOR = 1.3
+_SURPRISE_WEIGHT = 0.5
+FLOOR = 1.6
 
 
 class Prompt(Value):
@@ -50,7 +50,11 @@ def weigh(text: str, index: Index) -> Prompt:
     terms = query_terms(text[:_PROMPT_CHARACTERS])
     notes = index.size() + _BACKGROUND_NOTES
     information: dict[str, float] = {}
+    roots: dict[str, str] = {}
     for word in terms.words:
+        # "redacts redacted" is one piece of evidence, not two; the index stems them alike as well.
+        if roots.setdefault(_root(word), word) != word:
+            continue
         share = _BACKGROUND_SHARE_COMMON if word in COMMON_WORDS or len(word) < 2 else _BACKGROUND_SHARE
         counted = index.count(word)
         # A word of so many notes is a stop word of this store: it tells nothing, and looking for it is slow.
@@ -58,6 +62,14 @@ def weigh(text: str, index: Index) -> Prompt:
             information[word] = log((notes + 1) / (counted + share * _BACKGROUND_NOTES + 0.5))
     ordered = dict(sorted(information.items(), key=lambda item: -item[1]))
     return Prompt(information=ordered, compounds=terms.compounds, notes=notes)
+
+
+def _root(word: str) -> str:
+    """The word without its commonest English endings, to tell that two words are forms of one."""
+    for ending in ("ing", "ed", "es", "s", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
 
 
 def relevant(text: str, index: Index, scope: Scope) -> list[Candidate]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memem.models import Candidate, Slice
-from memem.recall.render import SECTIONS, index_line, sections
+from memem.recall.render import SECTIONS, index_line, quoted, sections
 
 _KEYS = {
     "Goals": "goals",
@@ -49,8 +49,8 @@ def _item(candidate: Candidate, role: str) -> dict[str, Any]:
     return {
         "memory_id": memory.id,
         "role": _KEYS[role],
-        "title": memory.title,
-        "summary": memory.body,
+        "title": quoted(memory.title),
+        "summary": quoted(memory.body),
         "index_line": index_line(memory),
         "source_type": memory.source_type,
         "kind": memory.kind,

@@ -33,7 +33,8 @@ def for_session(index: Index, query: Query, vault: str) -> Slice:
     """The start of a session: identity and standing notes in full, an index of the rest, in a stable order."""
     found = steps.run(Occasion(query=query, vault=vault), index.in_scope(query.scope), steps.SESSION_STEPS)
     pinned = steps.within_budget(Occasion(query=query), [candidate for candidate in found if _stands(candidate)])
-    rest = [candidate for candidate in found if candidate not in pinned]
+    shown = {candidate.row for candidate in pinned}
+    rest = [candidate for candidate in found if candidate.row not in shown]
     # The most important and newest get a line; the lines are ordered by id, so that the block stays cacheable.
     rest.sort(key=lambda candidate: candidate.memory.updated, reverse=True)
     rest.sort(key=lambda candidate: (candidate.memory.layer, -candidate.memory.importance))

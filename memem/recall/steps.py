@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from memem.models import Candidate, Query
-from memem.text import etag, one_line, utf16_length
+from memem.recall.render import LEAST_BODY, body_size, room
+from memem.text import etag, one_line
 from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     Step = Callable[["Occasion", list[Candidate]], list[Candidate]]
 
 _SCOPE_BONUS = 1.3
-_LINE_OVERHEAD = 80  # UTF-16 units of the heading that goes with a body
 
 
 class Occasion(Value):
@@ -78,14 +78,18 @@ def within_limit(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
 
 
 def within_budget(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
-    """As many as fit the budget; the first always does, it is shortened when rendered."""
-    left = occasion.query.budget
+    """As many as the renderer has room for; the first is shortened to fit, if there is room for anything.
+
+    Exactly those count as shown to the session: what the renderer would leave out must not be among them.
+    """
+    left = room(occasion.query.budget)
     kept: list[Candidate] = []
     for candidate in found:
-        left -= utf16_length(candidate.memory.title) + utf16_length(candidate.memory.body) + _LINE_OVERHEAD
-        if kept and left < 0:
+        size = body_size(candidate)
+        if size > left and (kept or left < LEAST_BODY):
             break
         kept.append(candidate)
+        left -= size
     return kept
 
 

@@ -34,11 +34,15 @@ def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
     try:
         new = not os.path.exists(path)  # noqa: PTH110 - hook path
         connection = sqlite.connect(path, busy=busy)
-        if new:
-            os.chmod(path, 0o600)  # noqa: PTH101
-            sqlite.use_write_ahead_log(connection)
-        _migrate(connection, path)
-    except sqlite.Error as error:
+        try:
+            if new:
+                os.chmod(path, 0o600)  # noqa: PTH101
+                sqlite.use_write_ahead_log(connection)
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite.FAULTS as error:
         if sqlite.is_damage(error):
             raise Damaged(f"{path} is damaged ({error}); move it away, no memory is in it.") from error
         raise StateUnavailable(f"{path} cannot be used ({error}): check the permissions of {folder}.") from error

@@ -1,0 +1,108 @@
+"""Likeness: a correction is never taken for a repetition, and two truths never for a correction."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memem.ingest.likeness import CORRECTION, DIFFERENT, EXTENSION, RELATED, SAME, compare
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Redis must run on 6379", "Redis must run on 6380"),
+        ("Redis must run on 6380 not 6379", "Redis must run on 6379 not 6380"),
+        ("Redis must run on 6380", "Redis must run on 6379 not 6380"),
+        ("The cache lives for 5 minutes", "The cache lives for 10 minutes"),
+        ("We pin numpy >=2 in CI", "We pin numpy <2 in CI"),
+        ("Use tabs in Makefiles", "Never use tabs in Makefiles"),
+        ("Do not squash commits on main", "Do squash commits on main"),
+        ("The worker can be restarted at night", "The worker can't be restarted at night"),
+        ("Wir nutzen Redis für Sitzungen", "Wir nutzen Redis nicht für Sitzungen"),
+        ("Nous gardons les sessions dans Redis", "Nous ne gardons pas les sessions dans Redis"),
+        ("Run migrations after the deploy", "Run migrations before the deploy"),
+        ("Turn telemetry on in staging", "Turn telemetry off in staging"),
+        ("You must push to main directly", "You may push to main directly"),
+        ("The client calls fetchUser on start", "The client calls fetchAccount on start"),
+        ("Config is read from app/settings.py", "Config is read from app/config.py"),
+        ("Write native extensions in C", "Write native extensions in C++"),
+        ("我们的 Redis 用 6379 端口", "我们的 Redis 用 6380 端口"),
+    ],
+)
+def test_another_number_negation_or_identifier_is_a_correction(old, new):
+    assert compare(new, old) == CORRECTION
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Jenkins runs all builds", "We no longer use Jenkins for builds: GitHub Actions runs all of them"),
+        ("Sessions are stored in Postgres", "We moved from Postgres to Redis: sessions are stored there"),
+        ("Use npm for the frontend packages", "Use pnpm instead of npm for the frontend packages"),
+    ],
+)
+def test_a_correction_announced_in_words_replaces_the_old_text(old, new):
+    assert compare(new, old) in (CORRECTION, EXTENSION)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Staging database listens on 5433", "Production database listens on 5432"),
+        ("Service A listens on port 8080", "Service B listens on port 8081"),
+        ("The API timeout is 30 seconds", "The CLI timeout is 60 seconds"),
+        ("AWS region is us-east-1", "GCP region is us-central-1"),
+        ("Server 1 runs Postgres", "Server 2 runs MySQL"),
+        ("Frontend deploys go to Vercel", "Backend deploys go to Hetzner"),
+        ("Use pytest for tests of the API", "Use playwright for tests of the web pages"),
+    ],
+)
+def test_two_subjects_are_both_true(old, new):
+    assert compare(new, old) in (RELATED, DIFFERENT)
+    assert compare(old, new) in (RELATED, DIFFERENT)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Use uv for installs", "Use uv for installs. It is locked by uv.lock"),
+        ("Use uv for installs", "Always use uv for installs"),
+        ("Deploy with make deploy-prod", "Deploy with make deploy-prod after the smoke tests passed"),
+    ],
+)
+def test_more_of_the_same_is_an_extension(old, new):
+    assert compare(new, old) == EXTENSION
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Use uv for installs", "Use uv for installs."),
+        ("Use uv for installs", "use UV for  installs"),
+        ("Use `uv` for installs", "Use uv for the installs"),
+        ("Don't push to main", "Don’t push to main!"),
+        ("Le café est ouvert à 8 heures", "Le cafe est ouvert a 8 heures"),
+        ("Use uv for installs. It is locked by uv.lock", "Use uv for installs."),
+    ],
+)
+def test_the_same_in_other_dress_is_the_same(old, new):
+    assert compare(new, old) == SAME
+
+
+def test_another_matter_is_different():
+    assert compare("The logo is blue", "Migrations run nightly in a container") == DIFFERENT
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_any_two_texts_can_be_compared(one, other):
+    assert compare(one, other) in (SAME, EXTENSION, CORRECTION, RELATED, DIFFERENT)
+    assert compare(one, one) == SAME
+
+
+@given(
+    st.sampled_from(["Redis runs on port {}", "Retry {} times before giving up", "Node {} is required by the build"]),
+    st.integers(0, 9999),
+    st.integers(0, 9999),
+)
+def test_another_number_is_never_the_same(template, one, other):
+    assert compare(template.format(one), template.format(other)) == (SAME if one == other else CORRECTION)

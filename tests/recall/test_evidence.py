@@ -1,0 +1,100 @@
+"""What recall volunteers for a prompt, and when it stays silent. Quality is measured by benchmarks/gate.py."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memem.index.writer import IndexWriter
+from memem.models import GENERAL, Scope
+from memem.recall.evidence import FLOOR, relevant, weigh
+
+from .store import HARBOR, filled, memory
+
+REDIS = memory(1, "Integration tests need Redis on port 6380, because 6379 is taken by the staging tunnel")
+KAFKA = memory(2, "The Kafka consumer commits offsets by hand; auto-commit lost messages on rebalance")
+
+
+def found(index: IndexWriter, text: str, scope: Scope = HARBOR) -> list[str]:
+    return [candidate.memory.id for candidate in relevant(text, index, scope)]
+
+
+@pytest.mark.parametrize("others", [0, 30, 2000])
+def test_prompt_about_a_note_finds_it_in_stores_of_any_size(others: int) -> None:
+    index = filled(REDIS, KAFKA, others=others)
+    assert found(index, "why can the integration tests not reach redis?") == [REDIS.id]
+    assert found(index, "does the kafka consumer commit offsets automatically?") == [KAFKA.id]
+
+
+@pytest.mark.parametrize("others", [0, 30, 2000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "   ", "?!", "hello", "the", "fix the failing test", "write a haiku about the sea"],
+)
+def test_prompt_that_shares_a_chance_word_at_most_finds_nothing(text: str, others: int) -> None:
+    assert found(filled(REDIS, KAFKA, others=others), text) == []
+
+
+def test_only_memories_of_the_scope_are_found() -> None:
+    index = filled(REDIS.replace(project="local:lighthouse"), KAFKA.replace(project=GENERAL))
+    assert found(index, "why can the integration tests not reach redis?") == []
+    assert found(index, "does the kafka consumer commit offsets automatically?") == [KAFKA.id]
+
+
+def test_project_whose_name_begins_alike_is_another_one() -> None:
+    index = filled(REDIS.replace(project="local:harbor-web"), KAFKA.replace(project="local"))
+    assert found(index, "integration tests redis kafka consumer offsets") == []
+
+
+def test_forms_of_one_word_are_one_piece_of_evidence() -> None:
+    once, often = (
+        relevant(text, filled(REDIS), HARBOR)
+        for text in ("staging tunnel redis", "staging staged stages tunnel tunnels redis")
+    )
+    assert often[0].score <= once[0].score * 1.05
+
+
+def test_key_finds_a_note_that_says_it_in_other_words() -> None:
+    index = filled(REDIS.replace(keys=("cache server", "memcache")))
+    assert found(index, "is the memcache server down?") == [REDIS.id]
+
+
+def test_best_comes_first_and_says_why() -> None:
+    best, second = relevant("staging tunnel redis port", filled(memory(5, "The staging tunnel is slow"), REDIS), HARBOR)
+    assert best.memory == REDIS
+    assert best.score >= second.score >= FLOOR
+    assert best.reasons[0].startswith("matches ")
+    assert "redis" in best.reasons[0]
+
+
+def test_end_of_a_long_prompt_is_pasted_material() -> None:
+    index = filled(REDIS, KAFKA, others=100)
+    pasted = "crane berth tide " * 1000
+    assert found(index, f"why can the integration tests not reach redis?\n{pasted}")[0] == REDIS.id
+    assert KAFKA.id not in found(index, f"{pasted}\nkafka consumer offsets")
+
+
+def test_weights_are_finite_and_rarest_come_first() -> None:
+    prompt = weigh("redis redis the tests port 6380 e-mail user_id 記憶", filled(REDIS, others=50))
+    weights = list(prompt.information.values())
+    assert weights == sorted(weights, reverse=True)
+    assert all(0 < weight < 20 and math.isfinite(weight) for weight in weights)
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=100, deadline=None)
+def test_any_text_is_a_prompt(text: str) -> None:
+    for candidate in relevant(text, INDEX, HARBOR):
+        assert math.isfinite(candidate.score)
+
+
+@given(st.lists(st.sampled_from(['"', "*", "AND", "NEAR(", "^", "title:", "-", "OR", "}", "{body} :", "redis"])))
+@settings(max_examples=60, deadline=None)
+def test_syntax_of_the_search_engine_is_text(words: list[str]) -> None:
+    relevant(" ".join(words), INDEX, HARBOR)
+
+
+INDEX = filled(REDIS, KAFKA, others=20)

@@ -1,0 +1,151 @@
+"""The slices for a prompt, a session, a question and a search, over a real index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memem.models import Memory, Query, Scope
+from memem.recall import slices
+from memem.recall.render import HOST_LIMIT, prompt_block, session_block
+from memem.text import etag, utf16_length
+
+from ..home import Home
+from .store import HARBOR, filled, memory
+
+ASKED = "why is the redis staging tunnel down?"
+
+
+def query(text: str = ASKED, **fields: object) -> Query:
+    return Query(**{"text": text, "scope": HARBOR, "limit": 3, "budget": 4000} | fields)  # type: ignore[arg-type]
+
+
+def tunnel(number: int, **fields: object) -> Memory:
+    return memory(number, f"The redis staging tunnel has a quirk of number{number}", **fields)
+
+
+def volunteered(*memories: Memory, **fields: object) -> list[str]:
+    return slices.for_prompt(filled(*memories), query(**fields), "", dict).ids
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "superseded"},
+        {"status": "deprecated"},
+        {"status": "archived"},
+        {"status": "resolved"},
+        {"replaced_by": "x"},
+        {"layer": 3},
+        {"trust": "web"},
+        {"trust": "tool"},
+    ],
+    ids=str,
+)
+def test_history_archive_and_foreign_words_are_never_volunteered(fields: dict[str, object]) -> None:
+    index = filled(tunnel(1, **fields), tunnel(2))
+    assert slices.for_prompt(index, query(), "", dict).ids == [tunnel(2).id]
+    assert slices.for_session(index, query(), "").ids == [tunnel(2).id]
+
+
+def test_no_more_than_the_limit_are_volunteered() -> None:
+    assert len(volunteered(*(tunnel(number) for number in range(9)))) == 3
+    assert volunteered(tunnel(1), limit=0) == []
+
+
+def test_copies_of_one_text_are_shown_once() -> None:
+    same = "The redis staging tunnel is slow"
+    assert len(volunteered(memory(1, same), memory(2, f"{same}\n"), memory(3, same.replace(" ", "  ")))) == 1
+
+
+def test_shown_is_asked_only_when_there_is_something_to_show() -> None:
+    def forbidden() -> dict[str, str]:
+        raise AssertionError("the state was opened for nothing")
+
+    assert slices.for_prompt(filled(tunnel(1)), query("write a limerick"), "", forbidden).ids == []
+
+
+def test_shown_memory_comes_again_when_its_note_changed() -> None:
+    index = filled(tunnel(1))
+    assert slices.for_prompt(index, query(), "", lambda: {tunnel(1).id: "0"}).ids == []
+    assert slices.for_prompt(index, query(), "", lambda: {tunnel(1).id: "before"}).ids == [tunnel(1).id]
+
+
+def test_whatever_a_slice_holds_is_rendered(tmp_path: Path) -> None:
+    long = "\n".join(["redis staging tunnel", *("- a b" for _ in range(300))])
+    index = filled(*(memory(number, f"{long}\n{number}", layer=number % 2) for number in range(12)))
+    for budget in (300, 500, 700, 1000, 2000, 4000, 8000, 0):
+        asked = query(budget=budget, limit=12)
+        for found, block in (
+            (prompt := slices.for_prompt(index, asked, "", dict), prompt_block(prompt)),
+            (start := slices.for_session(index, asked, ""), session_block(start)),
+        ):
+            assert utf16_length(block) <= min(budget or HOST_LIMIT, HOST_LIMIT)
+            shown = found.pinned if found is start else found.found
+            assert all(f"[{item.memory.id8}] redis" in block for item in shown), budget
+            assert all(block.count(f"> {item.memory.id8[-1]}\n") for item in shown[1:2]), budget
+
+
+def test_session_pins_identity_and_standing_notes_and_lists_the_rest() -> None:
+    index = filled(
+        memory(1, "This project is a harbor", layer=0),
+        memory(2, "Always answer in English", kind="directive", layer=1),
+        memory(3, "Waiting for the new crane", kind="blocker", status="open"),
+        memory(4, "Use tabs", kind="convention", layer=1),
+        memory(5, "Old gossip", layer=3),
+    )
+    found = slices.for_session(index, query(budget=8000, limit=50), "")
+    assert [item.memory.id8 for item in found.pinned] == ["00000001", "00000002", "00000003"]
+    assert [item.memory.id8 for item in found.found] == ["00000004"]
+
+
+def test_session_lists_the_weightiest_in_an_order_that_stays() -> None:
+    notes = [memory(n, f"Lesson {n}", importance=1 + n % 5, updated=f"2026-01-{1 + n:02}") for n in range(20)]
+    first = slices.for_session(filled(*notes), query(limit=5), "").ids
+    assert first == slices.for_session(filled(*reversed(notes)), query(limit=5), "").ids == sorted(first)
+    assert {int(name[:8]) % 5 for name in first} == {3, 4}
+
+
+def test_notes_that_changed_on_disk_are_left_out(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for number in range(3):
+        home.write_note(str(number), f"The redis staging tunnel, number{number}", project="local:harbor")
+    (home.notes / "0.md").unlink()
+    (home.notes / "1.md").write_text("changed", encoding="utf-8")
+    memem = home.open()
+    root = memem.config.memory_root
+    for found in (
+        slices.for_prompt(memem.index, query(), root, dict),
+        slices.for_session(memem.index, query(), root),
+    ):
+        assert [item.path for item in found.found] == ["memories/2.md"]
+        assert found.found[0].etag == etag((home.notes / "2.md").lstat())
+    memem.close()
+
+
+def test_question_never_abstains_and_pins_identity() -> None:
+    index = filled(memory(1, "This project is a harbor", layer=0), tunnel(2), others=20)
+    found = slices.for_question(index, query("crane"))
+    assert [item.memory.id8 for item in found.pinned] == ["00000001"]
+    assert found.found
+    assert all(found.ids.count(name) == 1 for name in found.ids)
+
+
+def test_search_prefers_the_scope_and_reaches_beyond_it() -> None:
+    away = tunnel(1, project="local:lighthouse")
+    index = filled(away, tunnel(2), tunnel(3, layer=3))
+    assert slices.for_search(index, query()).ids[-1] == away.id
+    assert away.id not in slices.for_search(index, query(strict=True)).ids
+    assert len(slices.for_search(index, query()).ids) == 3
+
+
+@pytest.mark.parametrize("text", ["not now", "the", "を", "的"])
+def test_search_for_stop_words_only_is_still_a_search(text: str) -> None:
+    index = filled(memory(1, f"Say: {text}"))
+    assert slices.for_search(index, query(text)).ids == [memory(1, "").id]
+
+
+def test_general_project_reads_only_general_notes() -> None:
+    index = filled(tunnel(1), tunnel(2, project="general"))
+    assert slices.for_prompt(index, query(scope=Scope()), "", dict).ids == [tunnel(2).id]
