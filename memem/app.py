@@ -19,6 +19,7 @@ from memem import sqlite
 from memem.config import Config, load
 from memem.errors import BadInput, NotFound, StateUnavailable, VaultUnavailable
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer
+from memem.ingest.spool import Spool
 from memem.models import Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.project import find_checkout, scope_at, scope_named
 from memem.recall import slices
@@ -95,10 +96,9 @@ class Memem:
             BadInput, NotFound, VaultUnavailable, NotReady: see `Gate.ingest`.
         """
         from memem.ingest.gate import Gate
-        from memem.ingest.spool import Spool
 
         self._freshen()
-        gate = Gate(self.vault, self.index, Spool(self.config.state_path("spool")))
+        gate = Gate(self.vault, self.index, self._spool())
         draft = draft.replace(source_session=draft.source_session or self.session)
         return gate.ingest(draft, self.scope(scope), dry_run=dry_run)
 
@@ -145,8 +145,10 @@ class Memem:
         found: list[Memory] = []
         missing: list[str] = []
         for name in dict.fromkeys(part.strip().strip("[]") for part in ids):
-            matches = self.index.by_prefix(name) if len(name) >= _SHORTEST_ID else []
-            found += [candidate.memory for candidate in matches]
+            matches = [item.memory for item in self.index.by_prefix(name)] if len(name) >= _SHORTEST_ID else []
+            if not matches and len(name) >= _SHORTEST_ID:
+                matches = [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
+            found += matches
             missing += [] if matches else [name]
         return found, missing
 
@@ -295,9 +297,11 @@ class Memem:
         if not self._spool_files():
             return
         from memem.ingest.gate import Gate
-        from memem.ingest.spool import Spool
 
-        Gate(self.vault, self.index, Spool(self.config.state_path("spool"))).replay()
+        Gate(self.vault, self.index, self._spool()).replay()
+
+    def _spool(self) -> Spool:
+        return Spool(self.config.state_path("spool"))
 
     def _spool_files(self) -> list[Path]:
         return list(Path(self.config.state_path("spool")).glob("*.md"))

@@ -270,5 +270,5 @@ def _visible(char: str) -> bool:
 
 
 def etag(stat: os.stat_result) -> str:
-    """A file's state as one string; times alone repeat within a second when an editor rewrites in place."""
-    return f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}"
+    """A file's state as one string. Modification times repeat and can be set back; the change time cannot."""
+    return f"{stat.st_mtime_ns:x}-{stat.st_size:x}-{stat.st_ino:x}-{stat.st_ctime_ns:x}"

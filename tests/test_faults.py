@@ -499,3 +499,29 @@ def test_a_home_with_odd_signs_in_its_path_works(tmp_path, checkout):
     assert memem.search("redis").ids == [memory.id]
     assert sorted(path.name for path in Path(config.dir).glob("index*"))[0] == FILE_NAME
     memem.close()
+
+
+def test_crash_between_a_correction_and_its_mark_is_finished_by_the_next_process(memem, opened, monkeypatch):
+    memem.save(Draft(content="The cluster runs Postgres 14 in production"))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.Vault, "edit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            memem.save(Draft(content="The cluster runs Postgres 15 in production"))
+    other = opened()
+    other.sync()
+    assert [item.memory.body for item in other.memories()] == ["The cluster runs Postgres 15 in production"]
+    assert other.warnings() == ()
+    assert len(other.memories(history=True)) == 2
+
+
+def test_save_that_waits_in_the_spool_can_be_read(memem, home):
+    root = Path(home.memory_root)
+    memem.sync()
+    root.rename(root.with_name("away"))
+    outcome = memem.save(Draft(content="Saves that wait are readable by their id"))
+    assert outcome.action == "spooled"
+    assert memem.get([outcome.memory.id8])[0] == [outcome.memory]

@@ -70,12 +70,13 @@ class Gate:
         """Move spooled saves into the vault; answers how many. What still cannot be written stays in the spool."""
         done = 0
         for memory in self.spool.waiting():
-            replaced = [item for old in memory.supersedes for item in self.index.by_prefix(old)]
-            # A crash after the note was written and before it left the spool must not write it twice.
-            if not self.index.by_prefix(memory.id):
-                outcome = self._write(Outcome(action="added", memory=memory), replaced, replaced)
-                if outcome.action == "spooled":
-                    break
+            replaced = [item for old in memory.supersedes for item in self.index.by_prefix(old) if item.memory.live]
+            # A crash after the note was written must not write it twice, and what it replaces is marked now.
+            if self.index.by_prefix(memory.id):
+                for item in replaced:
+                    self._mark_replaced(item, memory)
+            elif self._write(Outcome(action="added", memory=memory), replaced, replaced).action == "spooled":
+                break
             self.spool.remove(memory)
             done += 1
         return done
@@ -83,6 +84,9 @@ class Gate:
     def _write(self, outcome: Outcome, replaced: Sequence[Candidate], linked: Sequence[Candidate]) -> Outcome:
         memory = outcome.memory
         try:
+            if replaced:
+                # A crash between this note and the marks on the old ones would leave both in force.
+                self.spool.intend(memory)
             path = self.vault.create(memory, tuple(_stem(item.path) for item in linked))
         except VaultUnavailable as error:
             # Told that it waits, an agent may try again: the same text waits once.
@@ -94,6 +98,8 @@ class Gate:
         # The new note is durable and names what it supersedes; what fails from here on loses nothing and is told.
         try:
             unmarked = [item.path for item in replaced if not self._mark_replaced(item, memory)]
+            if replaced:
+                self.spool.remove(memory)
             sync_path(self.vault, self.index, path)
         except sqlite.Error as error:
             return outcome.replace(path=path, reason=f"The index follows with the next sync ({error}).")

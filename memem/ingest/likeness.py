@@ -36,6 +36,11 @@ _CORRECTS = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
+# A number after one of these is a name, not a value.
+_NUMBERED = frozenset(
+    "issue ticket bug pr mr task story epic step phase stage sprint milestone chapter tenant customer account shard "
+    "worker replica job".split()
+)
 
 
 class _Text(Value):
@@ -60,7 +65,7 @@ def compare(new: str, old: str) -> str:
     added, dropped = a.words - b.words, b.words - a.words
     if near and not (added and dropped):
         if _contradict(a, b):
-            return CORRECTION if len(added | dropped) <= _FEW_WORDS and not _two_subjects(a, b) else RELATED
+            return CORRECTION if len(added | dropped) <= _FEW_WORDS and not _other_subject(a, b) else RELATED
         if not added and set(a.values) <= set(b.values):
             return SAME
         if not dropped and set(b.values) <= set(a.values):
@@ -80,11 +85,24 @@ def _contradict(a: _Text, b: _Text) -> bool:
     return bool(set(a.values) - set(b.values)) and bool(set(b.values) - set(a.values))
 
 
-def _two_subjects(a: _Text, b: _Text) -> bool:
-    """Whether a name and a number were both exchanged: "service A on 8080" and "service B on 8081" are both true."""
+def _other_subject(a: _Text, b: _Text) -> bool:
+    """Whether the texts speak of two things, so that both are true.
+
+    "service A on 8080" and "service B on 8081": a name and a number were exchanged. "test_auth.py needs Redis" and
+    "test_billing.py needs Redis", "issue 12 …" and "issue 13 …": what was exchanged names the subject.
+    """
     gained, lost = set(a.values) - set(b.values), set(b.values) - set(a.values)
     kinds = ({value[0].isdigit() for value in side - _TURNING if value[0].isalnum()} for side in (gained, lost))
-    return all(len(kind) == 2 for kind in kinds)
+    return all(len(kind) == 2 for kind in kinds) or (_names_subject(a, gained) and _names_subject(b, lost))
+
+
+def _names_subject(text: _Text, exchanged: set[str]) -> bool:
+    for at, token in enumerate(text.tokens[:3]):
+        if token in exchanged and not token[0].isdigit():
+            return at == 0 and any(mark in token for mark in "._/")
+        if token in exchanged:
+            return at > 0 and _stem(text.tokens[at - 1]) in _NUMBERED
+    return False
 
 
 def _about(a: _Text, b: _Text) -> bool:

@@ -24,6 +24,20 @@ class Spool:
         Raises:
             VaultUnavailable: the spool cannot be written either; the memory is nowhere.
         """
+        try:
+            self._store(memory)
+        except OSError as error:
+            raise VaultUnavailable(f"NOT saved. {reason} The spool failed as well: {error.strerror}.") from error
+
+    def intend(self, memory: Memory) -> None:
+        """Store a memory whose saving takes several writes, until it is removed: a replay finishes what a crash cut.
+
+        Without a usable state folder the writes go on all the same; they only are not finished after a crash.
+        """
+        with contextlib.suppress(OSError):
+            self._store(memory)
+
+    def _store(self, memory: Memory) -> None:
         target = self.folder / f"{memory.id}.md"
         temp = target.with_suffix(".tmp")
         try:
@@ -34,10 +48,10 @@ class Spool:
                 os.fsync(file.fileno())
             os.replace(temp, target)
             sync_folder(self.folder)
-        except OSError as error:
+        except OSError:
             with contextlib.suppress(OSError):  # the folder itself may be missing or read-only
                 temp.unlink()
-            raise VaultUnavailable(f"NOT saved. {reason} The spool failed as well: {error.strerror}.") from error
+            raise
 
     def waiting(self) -> list[Memory]:
         """The memories in the spool, oldest first."""
@@ -51,4 +65,5 @@ class Spool:
 
     def remove(self, memory: Memory) -> None:
         """Forget a memory that is in the vault now."""
-        (self.folder / f"{memory.id}.md").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self.folder / f"{memory.id}.md").unlink()

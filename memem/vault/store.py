@@ -99,7 +99,7 @@ class Vault:
         return _read(self.root / path)
 
     def create(self, memory: Memory, links: tuple[str, ...] = ()) -> str:
-        """Write a new note; answers its path. An existing file is never overwritten.
+        """Write a new note; answers its path. An existing file is never overwritten; the same memory is written once.
 
         Raises:
             VaultUnavailable: read-only, full, or not there; nothing was left behind.
@@ -111,11 +111,18 @@ class Vault:
                 (self.root / MEMORIES).mkdir(exist_ok=True)
                 _write(self.root / path, data, replace=False)
             except FileExistsError:
-                continue
+                if not self._holds(path, memory.id):
+                    continue
             except OSError as error:
                 raise _unavailable(self.root, error) from error
             return path
         raise VaultUnavailable(f"a note of id {memory.id} exists already in {self.root / MEMORIES}")
+
+    def _holds(self, path: str, memory_id: str) -> bool:
+        try:
+            return note.parse(self.read(path), path).memory.id == memory_id
+        except OSError:
+            return False
 
     def edit(self, path: str, change: Callable[[bytes], bytes]) -> None:
         """Change a note: read, change, and replace it only if nobody else changed it meanwhile; else read again.

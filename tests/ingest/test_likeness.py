@@ -106,3 +106,19 @@ def test_any_two_texts_can_be_compared(one, other):
 )
 def test_another_number_is_never_the_same(template, one, other):
     assert compare(template.format(one), template.format(other)) == (SAME if one == other else CORRECTION)
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ("test_billing.py needs a running Redis", "test_auth.py needs a running Redis"),
+        ("Issue 13 was fixed by pinning numpy", "Issue 12 was fixed by pinning numpy"),
+        ("Tenant 2 uses the read replica", "Tenant 1 uses the read replica"),
+    ],
+)
+def test_an_exchanged_name_of_the_subject_is_another_matter(new, old):
+    assert compare(new, old) == RELATED
+
+
+def test_a_version_at_the_beginning_is_still_a_value():
+    assert compare("Node 22 is what CI runs", "Node 20 is what CI runs") == CORRECTION
