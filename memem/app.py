@@ -6,6 +6,7 @@ threads and are taken one at a time.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -13,20 +14,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite
 from memem.config import Config, load
-from memem.errors import BadInput, NotFound, StateUnavailable, VaultUnavailable
+from memem.conflicts import Conflict, find_conflicts
+from memem.errors import BadInput, MememError, NotFound, StateUnavailable, VaultUnavailable
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer
 from memem.ingest.spool import Spool
 from memem.models import Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.project import find_checkout, scope_at, scope_named
 from memem.recall import slices
+from memem.state.store import State, open_state
 from memem.sync import Synced, sync
 from memem.text import clean, one_line
 from memem.value import Value
 from memem.vault.store import Vault, open_vault
+
+if TYPE_CHECKING:
+    from memem.ingest.gate import Gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,12 +85,15 @@ class Memem:
         self._lock = threading.RLock()
         self._synced_at = float("-inf")
         self.index = self._open_index()
+        self.state = self._open_state()
         self.vault = self._open_vault()
 
     def close(self) -> None:
-        """Release the database."""
+        """Release the databases."""
         with self._lock:
             self.index.close()
+            if self.state:
+                self.state.close()
 
     # Writing
 
@@ -95,12 +104,9 @@ class Memem:
         Raises:
             BadInput, NotFound, VaultUnavailable, NotReady: see `Gate.ingest`.
         """
-        from memem.ingest.gate import Gate
-
         self._freshen()
-        gate = Gate(self.vault, self.index, self._spool())
         draft = draft.replace(source_session=draft.source_session or self.session)
-        return gate.ingest(draft, self.scope(scope), dry_run=dry_run)
+        return self._gate().ingest(draft, self.scope(scope), dry_run=dry_run)
 
     @_verb
     def sync(self) -> Synced:
@@ -116,6 +122,7 @@ class Memem:
         if not self.vault.exists():
             open_vault(self.config.memory_root, self.config.dir)  # says what is wrong
         done = sync(self.vault, self.index)
+        self._keep_tombstones(done)
         self._remember_root_commit()
         self._replay()
         self.vault.sweep()
@@ -130,6 +137,17 @@ class Memem:
         return self.sync()
 
     # Reading
+
+    @_verb
+    def conflicts(self) -> list[Conflict]:
+        """Notes that need a human's decision: several versions of one memory, and notes that cannot be read well."""
+        self._freshen()
+        return find_conflicts(self.index)
+
+    def human_owned(self, memory: Memory) -> bool:
+        """Whether a human wrote or edited the note: automation may then supersede it visibly, never rewrite it."""
+        left = self.state.written(memory.id) if self.state else ""
+        return not left or all(entry.hash != left for entry in self.index.entries_of(memory.id))
 
     @_verb
     def search(self, text: str, limit: int = 10, scope: str = "", *, strict: bool = False) -> Slice:
@@ -293,12 +311,36 @@ class Memem:
             if str(error) not in self.degraded:
                 self.degraded.append(str(error))
 
+    def _open_state(self) -> State | None:
+        try:
+            return open_state(self.config.dir)
+        except MememError as error:
+            if self.index.in_file:  # otherwise the state folder as a whole is unusable, and that was told
+                self.degraded.append(str(error))
+            return None
+
+    def _keep_tombstones(self, done: Synced) -> None:
+        """Remember what a human deleted, so that automation does not bring it back; forget what a human restored."""
+        if self.state is None:
+            return
+        from memem.ingest.gate import text_key
+
+        with contextlib.suppress(sqlite.Error):
+            if done.gone:
+                self.state.bury({memory.id: text_key(memory.body) for memory in done.gone}, time.time())
+            back = [memory for memory in self.state.buried_ids() if self.index.by_prefix(memory)]
+            if back:
+                self.state.unbury(back)
+
     def _replay(self) -> None:
         if not self._spool_files():
             return
+        self._gate().replay()
+
+    def _gate(self) -> Gate:
         from memem.ingest.gate import Gate
 
-        Gate(self.vault, self.index, self._spool()).replay()
+        return Gate(self.vault, self.index, self._spool(), self.state)
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))

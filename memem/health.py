@@ -15,6 +15,7 @@ from memem import __version__, sqlite
 from memem.app import Memem
 from memem.errors import MememError
 from memem.value import Value
+from memem.vault.conflicts import git_at_work
 
 OK, DEGRADED, FAILING = "ok", "degraded", "failing"
 VERDICTS = {OK: "HEALTHY", DEGRADED: "DEGRADED", FAILING: "FAILING"}
@@ -137,6 +138,10 @@ def _vault(memem: Memem) -> Check:
     if not memem.vault.exists():
         fix = f"mount it, set MEMEM_OBSIDIAN_VAULT, or begin a new one: mkdir -p {root}"
         return Check(name="vault", level=FAILING, text=f"{root} is not there", fix=fix)
+    git = git_at_work(str(root))
+    if git:
+        fix = "finish or abort it (or delete a stale .git/index.lock); saves wait in the spool meanwhile"
+        return Check(name="vault", level=DEGRADED, text=f"a git {git} is under way in {root}", fix=fix)
     probe = root / f".memem-doctor-{os.getpid()}.tmp"
     try:
         probe.write_bytes(b"memem")
@@ -151,13 +156,13 @@ def _vault(memem: Memem) -> Check:
 
 
 def _notes(memem: Memem) -> Check:
-    problems = memem.index.problems()
-    if not problems:
+    found = memem.conflicts()
+    if not found:
         return Check(name="notes", level=OK, text=f"{memem.index.size()} readable")
-    listed = "; ".join(f"{path}: {problem}" for path, problem in problems[:10])
-    more = f" and {len(problems) - 10} more" if len(problems) > 10 else ""
-    fix = "mend them in Obsidian or any editor; memem leaves them as they are"
-    return Check(name="notes", level=DEGRADED, text=f"{len(problems)} need a look: {listed}{more}", fix=fix)
+    listed = "; ".join(f"{conflict.paths[0]}: {conflict.what}" for conflict in found[:10])
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    fix = "memem conflicts names the next step for each; memem leaves them as they are"
+    return Check(name="notes", level=DEGRADED, text=f"{len(found)} need a look: {listed}{more}", fix=fix)
 
 
 def _spool(memem: Memem) -> Check:

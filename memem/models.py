@@ -84,6 +84,7 @@ class Candidate(Value):
     path: str = ""  # relative to the vault's memem folder
     etag: str = ""  # mtime, size and inode of the note when it was indexed
     row: int = 0  # its row in the index
+    problem: str = ""  # why the note may not say what its author meant
     score: float = 0.0
     reasons: tuple[str, ...] = ()
 

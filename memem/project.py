@@ -18,9 +18,10 @@ _GENERAL_WORDS = ("", GENERAL, "global", "none", "all")
 
 
 class Checkout(Value):
-    """A working tree: its top folder, and the git folder shared by all worktrees of the repository."""
+    """A working tree: its top folder, its own git folder, and the one shared by all worktrees of the repository."""
 
     top: str
+    private: str
     common: str
 
 
@@ -71,12 +72,12 @@ def find_checkout(folder: str) -> Checkout | None:
     while True:
         marker = f"{folder}/.git"
         if os.path.isdir(marker):  # noqa: PTH112
-            return Checkout(top=folder, common=marker)
+            return Checkout(top=folder, private=marker, common=marker)
         target = _first_line(marker).removeprefix("gitdir: ")
         if target:
             git = os.path.normpath(os.path.join(folder, target))  # noqa: PTH118
             common = _first_line(f"{git}/commondir")
-            return Checkout(top=folder, common=os.path.normpath(os.path.join(git, common)))  # noqa: PTH118
+            return Checkout(top=folder, private=git, common=os.path.normpath(os.path.join(git, common)))  # noqa: PTH118
         parent = os.path.dirname(folder)  # noqa: PTH120
         if parent == folder:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 
 from memem import __version__
 from memem.tools.instructions import INSTRUCTIONS
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from memem.app import Memem
+
+
+_INSTALL_POLL_SECONDS = 5
 
 
 class Lazy:
@@ -36,13 +40,23 @@ class Lazy:
             return self._memem
 
     def warm_up(self) -> None:
-        """Sync in the background, so that the index is fresh before anyone asks and hooks find it."""
+        """Sync in the background, then follow the vault: hooks find a fresh index, also after edits in Obsidian."""
         from memem.errors import MememError
+        from memem.watch import Watcher
 
         try:
-            self().sync()
-        except (MememError, ModuleNotFoundError):
+            memem = self()
+            memem.sync()
+        except MememError:
             return  # the tools will say what is wrong when they are called
+        while True:
+            try:
+                Watcher(memem).start()
+            except ModuleNotFoundError:  # still being installed
+                time.sleep(_INSTALL_POLL_SECONDS)
+                self._prepare()
+            else:
+                return
 
 
 def main(argv: Sequence[str] | None = None, prepare: Callable[[], object] = lambda: None) -> None:

@@ -22,6 +22,7 @@ class Synced(Value):
     removed: int = 0
     unchanged: int = 0
     problems: int = 0
+    gone: tuple[Memory, ...] = ()  # in no file any more: deleted, as opposed to moved or renamed
 
 
 def sync(vault: Vault, index: IndexWriter, now_ns: int | None = None) -> Synced:
@@ -40,9 +41,11 @@ def sync(vault: Vault, index: IndexWriter, now_ns: int | None = None) -> Synced:
             if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
                 known = {path: entry for path, entry in known.items() if not path.startswith(file.path)}
             done[_sync_file(vault, index, file, entry, now_ns)] += 1
+        lost = [item.memory for path in known for item in index.notes("path = ?", (path,))]
         for path in known:
             index.remove(path)
-    return Synced(removed=len(known), **done)
+        gone = tuple(memory for memory in lost if memory.id and not index.notes("id = ?", (memory.id,)))
+    return Synced(removed=len(known), gone=gone, **done)
 
 
 def sync_path(vault: Vault, index: IndexWriter, path: str, now_ns: int | None = None) -> None:

@@ -62,7 +62,9 @@ def test_new_edited_and_deleted_notes_are_followed(world):
     assert world.sync() == Synced(changed=1, unchanged=1)
     assert (world.found("redis"), world.found("valkey")) == ([], ["memories/a.md"])
     path.unlink()
-    assert world.sync() == Synced(unchanged=1, removed=1)
+    done = world.sync()
+    assert done.replace(gone=()) == Synced(unchanged=1, removed=1)
+    assert [memory.title for memory in done.gone] == ["Valkey is on 6380"]
     assert world.found("valkey") == []
 
 

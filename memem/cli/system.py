@@ -1,4 +1,4 @@
-"""Commands about memem itself: status, doctor, sync."""
+"""Commands about memem itself: status, doctor, sync, conflicts, verify, index."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import click
 
 from memem import health
 from memem.cli.main import emit, json_option
+from memem.config import load
+from memem.verify import DAMAGE
+from memem.verify import verify as verification
 
 
 @click.command()
@@ -68,14 +71,58 @@ def sync(memem: Any, /, quiet: bool, as_json: bool) -> None:
     """Bring the index up to date with the vault (other commands do so by themselves)."""
     done = memem().sync()
     if as_json:
-        emit(done.as_dict())
+        emit(done.as_dict() | {"gone": [memory.id for memory in done.gone]})
     elif not quiet:
         click.echo(
             f"{done.changed} changed, {done.removed} removed, {done.unchanged} unchanged, {done.problems} problems"
         )
 
 
-COMMANDS = (status, doctor, sync)
+@click.command()
+@json_option
+@click.pass_obj
+def conflicts(memem: Any, /, as_json: bool) -> None:
+    """List what needs your decision: several versions of one note, notes that cannot be read, and the next step."""
+    found = memem().conflicts()
+    if as_json:
+        emit([conflict.as_dict() for conflict in found])
+        return
+    for conflict in found:
+        click.echo(f"{conflict.what}\n  " + "\n  ".join(conflict.paths) + f"\n  next: {conflict.fix}\n")
+    click.echo(f"{len(found)} to decide" if found else "Nothing to decide: every note is readable and there once.")
+
+
+@click.command()
+@json_option
+def verify(as_json: bool) -> None:
+    """Compare vault, index and state byte for byte; write nothing. Exit code 1 when something is damaged."""
+    found = verification(load())
+    if as_json:
+        emit([finding.as_dict() for finding in found])
+    else:
+        for finding in found:
+            click.echo(f"{finding.level:<6}  {finding.where}: {finding.what}\n        {finding.fix}")
+        click.echo(f"{len(found)} findings" if found else "Vault, index and state agree.")
+    sys.exit(1 if any(finding.level == DAMAGE for finding in found) else 0)
+
+
+@click.group()
+def index() -> None:
+    """The derived index: it may be deleted at any time."""
+
+
+@index.command()
+@json_option
+@click.pass_obj
+def rebuild(memem: Any, /, as_json: bool) -> None:
+    """Build the index anew from the vault."""
+    done = memem().rebuild()
+    emit({"changed": done.changed, "problems": done.problems}) if as_json else click.echo(
+        f"{done.changed} notes indexed, {done.problems} problems"
+    )
+
+
+COMMANDS = (status, doctor, sync, conflicts, verify, index)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -119,4 +119,11 @@ class Index:
 
 
 def _candidate(row: sqlite.Row, score: float = 0.0) -> Candidate:
-    return Candidate(memory=row_memory(row), path=row["path"], etag=row["etag"], row=row["rowid"], score=score)
+    return Candidate(
+        memory=row_memory(row),
+        path=row["path"],
+        etag=row["etag"],
+        row=row["rowid"],
+        score=score,
+        problem=row["problem"],
+    )

@@ -56,6 +56,11 @@ class IndexWriter(Index):
         rows = self.connection.execute("SELECT path, etag, hash, read_ns, problem FROM notes")
         return {row["path"]: Entry(**{field: row[field] for field in Entry.__fields__}) for row in rows}
 
+    def entries_of(self, memory: str) -> list[Entry]:
+        """The files that hold the memory with this id."""
+        paths = {item.path for item in self.notes("id = ?", (memory,))}
+        return [entry for path, entry in self.entries().items() if path in paths]
+
     def put(self, entry: Entry, memory: Memory) -> None:
         """Insert or replace the row of one file."""
         self.remove(entry.path)

@@ -6,6 +6,7 @@ dry run is the same call without the writing.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from collections.abc import Callable, Sequence
@@ -19,10 +20,11 @@ from memem.ingest.classify import classify
 from memem.ingest.secrets import redact
 from memem.ingest.spool import Spool
 from memem.models import GENERAL, KINDS, UNTRUSTED, Candidate, Draft, Memory, Outcome, Scope
+from memem.state.store import State
 from memem.sync import sync_path
-from memem.text import clean, cut, one_line, query_terms
+from memem.text import clean, cut, one_line, query_terms, terms
 from memem.vault import note
-from memem.vault.store import Vault
+from memem.vault.store import Vault, content_hash
 
 SHORTEST, LONGEST, LONGEST_TITLE = 10, 5000, 120
 _MOST_TAGS, _LONGEST_TAG = 30, 80
@@ -33,12 +35,17 @@ _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s|\n")
 
 
 class Gate:
-    """Takes drafts in. `spool` keeps what the vault cannot take now."""
+    """Takes drafts in. `spool` keeps what the vault cannot take now; `state` knows what a human edited or deleted."""
 
     def __init__(
-        self, vault: Vault, index: IndexWriter, spool: Spool, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        vault: Vault,
+        index: IndexWriter,
+        spool: Spool,
+        state: State | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.vault, self.index, self.spool, self.now = vault, index, spool, now
+        self.vault, self.index, self.spool, self.state, self.now = vault, index, spool, state, now
 
     def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False) -> Outcome:
         """Save a draft in a scope, or say why not.
@@ -50,6 +57,9 @@ class Gate:
         """
         redacted_draft, found = _redacted(_cleaned(draft.replace(project=scope.id)))
         clean_draft = _bounded(redacted_draft)
+        if self._deleted_by_a_human(clean_draft):
+            memory = self._memory(classify(clean_draft, 0), (), ())
+            return Outcome(action="skipped", memory=memory, reason="deleted by a human", redacted=found)
         relations = [(_relation(clean_draft, item.memory), item) for item in self._similar(clean_draft, scope)]
         for relation, item in relations:
             if relation == likeness.SAME and not draft.supersedes:
@@ -88,6 +98,7 @@ class Gate:
                 # A crash between this note and the marks on the old ones would leave both in force.
                 self.spool.intend(memory)
             path = self.vault.create(memory, tuple(_stem(item.path) for item in linked))
+            self._remember_written(memory.id, path)
         except VaultUnavailable as error:
             # Told that it waits, an agent may try again: the same text waits once.
             same = (item for item in self.spool.waiting() if (item.project, item.body) == (memory.project, memory.body))
@@ -109,12 +120,32 @@ class Gate:
     def _mark_replaced(self, item: Candidate, by: Memory) -> bool:
         """Whether the old note says now that it is history; one without frontmatter is never touched."""
         fields = {"status": "superseded", "replaced_by": by.id, "invalid_at": by.created, "updated": by.created}
+        ours = self.state is not None and self.state.written(item.memory.id) == self._hash(item.path)
         try:
             self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
         except VaultUnavailable:
             return False
+        if ours:  # a note that a human edited stays the human's
+            self._remember_written(item.memory.id, item.path)
         sync_path(self.vault, self.index, item.path)
         return not any(found.memory.live for found in self.index.notes("path = ?", (item.path,)))
+
+    def _deleted_by_a_human(self, draft: Draft) -> bool:
+        """Whether automation brings back what a human deleted; what a user or agent says on purpose is welcome."""
+        if self.state is None or draft.source_type in ("user", "agent"):
+            return False
+        return self.state.buried(text_key(draft.content))
+
+    def _remember_written(self, memory: str, path: str) -> None:
+        if self.state is not None:
+            with contextlib.suppress(sqlite.Error):  # then the note counts as a human's, which is the safe side
+                self.state.remember_written(memory, self._hash(path))
+
+    def _hash(self, path: str) -> str:
+        try:
+            return content_hash(self.vault.read(path))
+        except OSError:
+            return ""
 
     def _similar(self, draft: Draft, scope: Scope) -> list[Candidate]:
         """The live notes of the same project that share the most words; general ones only for a general draft."""
@@ -150,6 +181,11 @@ class Gate:
             valid_at=now,
             **{field: getattr(draft, field) for field in (*taken, *origin)},
         )
+
+
+def text_key(content: str) -> str:
+    """A hash that texts share when they differ in case, spacing or punctuation only."""
+    return content_hash(" ".join(terms(content)).encode())
 
 
 def _relation(draft: Draft, known: Memory) -> str:

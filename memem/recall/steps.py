@@ -65,6 +65,21 @@ def distinct(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
     return list(texts.values())
 
 
+def one_version(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Of several notes with one id (a conflict of two machines), the newest; which one never depends on chance."""
+    winners: dict[str, Candidate] = {}
+    for candidate in found:
+        rival = winners.get(candidate.memory.id)
+        if rival is None or _age(candidate) > _age(rival):
+            winners[candidate.memory.id] = candidate
+    return [candidate for candidate in found if winners[candidate.memory.id] is candidate]
+
+
+def readable(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without notes that are broken, half synced or full of conflict marks, which only a search may find."""
+    return [candidate for candidate in found if not candidate.problem]
+
+
 def on_disk(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
     """Without notes that were deleted or changed since they were indexed; their rows heal with the next sync."""
     if not occasion.vault:
@@ -94,11 +109,11 @@ def within_budget(occasion: Occasion, found: list[Candidate]) -> list[Candidate]
 
 
 PROMPT_STEPS: tuple[Step, ...] = (
-    live, not_archival, trusted, distinct, unseen, on_disk, within_limit, within_budget,
+    live, readable, not_archival, trusted, one_version, distinct, unseen, on_disk, within_limit, within_budget,
 )  # fmt: skip
 SEARCH_STEPS: tuple[Step, ...] = (live, in_scope, distinct, within_limit)
-SLICE_STEPS: tuple[Step, ...] = (live, not_archival, in_scope, distinct, within_limit)
-SESSION_STEPS: tuple[Step, ...] = (live, not_archival, trusted, distinct, on_disk)
+SLICE_STEPS: tuple[Step, ...] = (live, not_archival, in_scope, one_version, distinct, within_limit)
+SESSION_STEPS: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, on_disk)
 
 
 def run(occasion: Occasion, found: list[Candidate], steps: tuple[Step, ...]) -> list[Candidate]:
@@ -106,6 +121,10 @@ def run(occasion: Occasion, found: list[Candidate], steps: tuple[Step, ...]) -> 
     for step in steps:
         found = step(occasion, found)
     return found
+
+
+def _age(candidate: Candidate) -> tuple[str, str, str]:
+    return (candidate.memory.updated, candidate.memory.body, candidate.path)
 
 
 def _etag_now(path: str) -> str:

@@ -1,6 +1,7 @@
 """The state database: what cannot be derived from the vault. Losing it loses no memory.
 
-Tables: `meta` (facts of this installation) and `shown` (whose bodies a session has already seen). Part of the hook's
+Tables: `meta` (facts of this installation), `shown` (whose bodies a session has already seen), `written` (notes as
+memem left them, so that a human's edit is known as one) and `tombstones` (what a human deleted). Part of the hook's
 closure.
 """
 
@@ -10,8 +11,12 @@ import os
 
 from memem import sqlite
 from memem.errors import Damaged, StateUnavailable
+from memem.value import TYPE_CHECKING
 
-VERSION = 1
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION = 2
 FILE_NAME = "state.db"
 _STEPS = (
     (
@@ -19,8 +24,14 @@ _STEPS = (
         """CREATE TABLE shown (session TEXT, memory TEXT, etag TEXT NOT NULL, at INTEGER NOT NULL,
             PRIMARY KEY (session, memory)) WITHOUT ROWID""",
     ),
+    (
+        "CREATE TABLE written (memory TEXT PRIMARY KEY, hash TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE tombstones (memory TEXT PRIMARY KEY, text TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX tombstones_text ON tombstones (text)",
+    ),
 )
 _SHOWN_FOR_SECONDS = 30 * 86_400
+_TOMBSTONE_SECONDS = 90 * 86_400
 
 
 def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
@@ -59,12 +70,21 @@ def _migrate(connection: sqlite.Connection, path: str) -> None:
         )
     if version == VERSION:
         return
+    if version:
+        _back_up(connection, f"{path}.v{version}")
     with sqlite.transaction(connection):
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         for step in _STEPS[version:]:
             for statement in step:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _back_up(connection: sqlite.Connection, target: str) -> None:
+    """A copy of the database before it is changed for good; an older copy of the same version stays."""
+    if not os.path.exists(target):  # noqa: PTH110
+        connection.execute("VACUUM INTO ?", (target,))
+        os.chmod(target, 0o600)  # noqa: PTH101
 
 
 class State:
@@ -102,3 +122,32 @@ class State:
             self.connection.execute(
                 "DELETE FROM shown WHERE session = ? OR at < ?", (session, int(now) - _SHOWN_FOR_SECONDS)
             )
+
+    def remember_written(self, memory: str, content: str) -> None:
+        """Note the content hash of a note as memem left it."""
+        self.connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", (memory, content))
+
+    def written(self, memory: str) -> str:
+        """The content hash of a note as memem left it last, or "" for one that memem never wrote."""
+        row = self.connection.execute("SELECT hash FROM written WHERE memory = ?", (memory,)).fetchone()
+        return row[0] if row else ""
+
+    def bury(self, texts: dict[str, str], now: float) -> None:
+        """Remember memories that a human deleted: id to a hash of the text, never the text."""
+        rows = [(memory, text, int(now)) for memory, text in texts.items()]
+        with sqlite.transaction(self.connection):
+            self.connection.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", rows)
+            self.connection.execute("DELETE FROM tombstones WHERE at < ?", (int(now) - _TOMBSTONE_SECONDS,))
+
+    def unbury(self, memories: Iterable[str]) -> None:
+        """These are back: a human restored them."""
+        with sqlite.transaction(self.connection):
+            self.connection.executemany("DELETE FROM tombstones WHERE memory = ?", [(memory,) for memory in memories])
+
+    def buried_ids(self) -> list[str]:
+        """Ids of the memories that a human deleted."""
+        return [row[0] for row in self.connection.execute("SELECT memory FROM tombstones")]
+
+    def buried(self, text: str) -> bool:
+        """Whether a human deleted a memory with this text hash in the last 90 days."""
+        return bool(self.connection.execute("SELECT 1 FROM tombstones WHERE text = ?", (text,)).fetchone())

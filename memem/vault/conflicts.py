@@ -1,8 +1,11 @@
-"""Copies that sync programs leave when two machines changed one note: recognised by the names they give."""
+"""Signs that others are at work in the vault: conflict copies of sync programs, and git in the middle of something."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from memem.project import find_checkout
 
 _DATE = r"\d{4}-?\d{2}-?\d{2}"
 # Program, and the pattern of the stem of its copies; the first group is the stem of the note that was copied.
@@ -18,6 +21,10 @@ _COPIES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Google Drive", re.compile(r"^(.+-[0-9a-f]{8}) ?\(\d{1,2}\)$")),
     ("iCloud", re.compile(r"^(.+-[0-9a-f]{8}) \d{1,2}$")),
 )
+_GIT_STATES = (
+    ("index.lock", "command"), ("MERGE_HEAD", "merge"), ("rebase-merge", "rebase"), ("rebase-apply", "rebase"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"),
+)  # fmt: skip
 _GIT_MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ")
 
 
@@ -40,3 +47,11 @@ def has_git_markers(text: str) -> bool:
         if at < 0 or (at > 0 and text[at - 1] != "\n"):
             return False
     return True
+
+
+def git_at_work(folder: str) -> str:
+    """What git is in the middle of in the repository around a folder ("merge", "rebase" …), or nothing."""
+    checkout = find_checkout(folder)
+    if checkout is None:
+        return ""
+    return next((state for name, state in _GIT_STATES if Path(checkout.private, name).exists()), "")

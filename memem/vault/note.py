@@ -13,6 +13,7 @@ from typing import Any
 from memem.models import GENERAL, KINDS, STATUSES, TRUSTS, Memory
 from memem.text import one_line
 from memem.value import Value
+from memem.vault.conflicts import has_git_markers
 from memem.vault.frontmatter import Frontmatter, format_value
 
 SCHEMA_VERSION = 1
@@ -55,6 +56,8 @@ def parse(data: bytes, path: str) -> Note:
     problem = head.problem
     if "\ufffd" in body and "\ufffd".encode() not in data:
         problem = problem or "holds bytes that are no UTF-8"
+    if has_git_markers(body):
+        problem = problem or "holds both versions of a git conflict"
     stem = path.rpartition("/")[2].removesuffix(".md")
     title = _text(values.get("title")) or _first_heading(body) or stem
     source = _text(values.get("source_type")) or "user"

@@ -20,6 +20,7 @@ from memem.models import Memory
 from memem.text import etag
 from memem.value import Value
 from memem.vault import note
+from memem.vault.conflicts import git_at_work
 from memem.vault.seen import remember, was_seen
 
 MEMORIES = "memories"
@@ -104,6 +105,7 @@ class Vault:
         Raises:
             VaultUnavailable: read-only, full, or not there; nothing was left behind.
         """
+        self._wait_for_git()
         data = note.render(memory, links)
         for full_id in (False, True):
             path = f"{MEMORIES}/{note.stem_for(memory, full_id=full_id)}.md"
@@ -130,6 +132,7 @@ class Vault:
         Raises:
             VaultUnavailable: the note cannot be written, or keeps changing under us; it is left as it is.
         """
+        self._wait_for_git()
         target = self.root / path
         try:
             for _ in range(_EDIT_ATTEMPTS):
@@ -140,6 +143,13 @@ class Vault:
         except OSError as error:
             raise _unavailable(target, error) from error
         raise VaultUnavailable(f"{target} keeps being rewritten by another program; try again later.")
+
+    def _wait_for_git(self) -> None:
+        state = git_at_work(str(self.root))
+        if state:
+            raise VaultUnavailable(
+                f"a git {state} is under way in {self.root}; memem writes nothing into it. Finish or abort it."
+            )
 
     def stat(self, path: str) -> str:
         """The etag of a note now, or "" if it is gone."""
