@@ -79,15 +79,21 @@ class Gate:
     def replay(self) -> int:
         """Move spooled saves into the vault; answers how many. What still cannot be written stays in the spool."""
         done = 0
+        deleted = set(self.state.buried_ids()) if self.state else set()
         for memory in self.spool.waiting():
+            if memory.id in deleted:  # a human removed the note before its correction was finished
+                self.spool.remove(memory)
+                continue
             replaced = [item for old in memory.supersedes for item in self.index.by_prefix(old) if item.memory.live]
             # A crash after the note was written must not write it twice, and what it replaces is marked now.
             if self.index.by_prefix(memory.id):
-                for item in replaced:
-                    self._mark_replaced(item, memory)
+                if self._mark(replaced, memory)[1]:
+                    continue
+                self.spool.remove(memory)
             elif self._write(Outcome(action="added", memory=memory), replaced, replaced).action == "spooled":
                 break
-            self.spool.remove(memory)
+            elif not replaced:
+                self.spool.remove(memory)
             done += 1
         return done
 
@@ -108,23 +114,37 @@ class Gate:
             return outcome.replace(action="spooled", memory=waiting or memory, reason=str(error))
         # The new note is durable and names what it supersedes; what fails from here on loses nothing and is told.
         try:
-            unmarked = [item.path for item in replaced if not self._mark_replaced(item, memory)]
-            if replaced:
+            by_hand, later = self._mark(replaced, memory)
+            if replaced and not later:
                 self.spool.remove(memory)
             sync_path(self.vault, self.index, path)
         except sqlite.Error as error:
             return outcome.replace(path=path, reason=f"The index follows with the next sync ({error}).")
-        reason = f"Could not be marked as superseded, do it by hand: {', '.join(unmarked)}." if unmarked else ""
-        return outcome.replace(path=path, reason=reason)
+        reasons = [f"Could not be marked as superseded, do it by hand: {', '.join(by_hand)}."] if by_hand else []
+        reasons += [f"Cannot be written now, is marked as superseded later: {', '.join(later)}."] if later else []
+        return outcome.replace(path=path, reason=" ".join(reasons))
+
+    def _mark(self, replaced: Sequence[Candidate], by: Memory) -> tuple[list[str], list[str]]:
+        """Mark notes as history; answers the paths that only a human can mark, and those to be marked later."""
+        by_hand: list[str] = []
+        later: list[str] = []
+        for item in replaced:
+            try:
+                if not self._mark_replaced(item, by):
+                    by_hand.append(item.path)
+            except VaultUnavailable:
+                later.append(item.path)
+        return by_hand, later
 
     def _mark_replaced(self, item: Candidate, by: Memory) -> bool:
-        """Whether the old note says now that it is history; one without frontmatter is never touched."""
+        """Whether the old note says now that it is history; one without frontmatter is never touched.
+
+        Raises:
+            VaultUnavailable: the note cannot be written, or another program keeps rewriting it.
+        """
         fields = {"status": "superseded", "replaced_by": by.id, "invalid_at": by.created, "updated": by.created}
         ours = self.state is not None and self.state.written(item.memory.id) == self._hash(item.path)
-        try:
-            self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
-        except VaultUnavailable:
-            return False
+        self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
         if ours:  # a note that a human edited stays the human's
             self._remember_written(item.memory.id, item.path)
         sync_path(self.vault, self.index, item.path)

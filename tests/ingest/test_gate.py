@@ -308,3 +308,18 @@ def test_a_spooled_save_that_reached_the_vault_before_a_crash_is_not_written_twi
     assert desk.gate.replay() == 1
     assert desk.files() == [outcome.path]
     assert desk.spool.waiting() == []
+
+def test_an_old_note_that_cannot_be_marked_now_is_marked_later(memem, opened, monkeypatch):
+    memem.save(Draft(content="The cluster runs Postgres 14 in production"))
+
+    def busy(*_):
+        raise VaultUnavailable("keeps being rewritten")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Vault, "edit", busy)
+        outcome = memem.save(Draft(content="The cluster runs Postgres 15 in production"))
+    assert "marked as superseded later" in outcome.reason
+    other = opened()
+    other.sync()
+    assert [item.memory.id for item in other.memories()] == [outcome.memory.id]
+    assert other.warnings() == ()
