@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memem.errors import BadInput, NotFound
+from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.writer import memory_index
 from memem.ingest.gate import LONGEST, LONGEST_TITLE, Gate
 from memem.ingest.spool import Spool
