@@ -122,3 +122,37 @@ def test_an_exchanged_name_of_the_subject_is_another_matter(new, old):
 
 def test_a_version_at_the_beginning_is_still_a_value():
     assert compare("Node 22 is what CI runs", "Node 20 is what CI runs") == CORRECTION
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        (
+            "Prefer inheritance over composition in the domain model.",
+            "Prefer composition over inheritance in the domain model.",
+        ),
+        ("Run build, then tests, then lint", "Run lint, then tests, then build"),
+        ("Use pnpm for installs", "Use npm for installs"),
+        ("The default branch is main", "The default branch is master"),
+        ("Indent with spaces in this repo", "Indent with tabs in this repo"),
+        ("We no longer use Redis; sessions are in Postgres now", "Sessions are stored in Redis"),
+    ],
+)
+def test_an_exchanged_or_rejected_word_corrects(new, old):
+    assert compare(new, old) == CORRECTION
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ("Deploys on Tuesdays now need a sign-off from Maria.", "Deploys go out on Tuesdays only."),
+        ("Integration tests now also need Kafka on port 9092.", "Integration tests need Redis on port 6380."),
+        ("Billing service uses Stripe webhooks now.", "Billing service uses PostgreSQL 16."),
+        ("The mobile app is now in the App Store.", "The mobile app uses Expo."),
+        ("The frontend does not use React Router, it has its own router", "The frontend uses React 18 with Vite."),
+        ("Unit tests must not use the network.", "Use make test to run unit tests."),
+        ("Redis must run on 6379", "Redis must run on port 6379 here, except in CI"),
+    ],
+)
+def test_a_further_fact_about_the_same_thing_stands_beside_the_old_one(new, old):
+    assert compare(new, old) == RELATED
