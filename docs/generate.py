@@ -23,7 +23,8 @@ def option_table() -> str:
     for name, spec in options():
         default = str(int(spec.default)) if isinstance(spec.default, bool) else spec.default
         shown = f"`{default}`" if default != "" else "–"
-        rows.append(f"| `{spec.env[0]}` | `{name}` | {shown} | {spec.help} |")
+        key = f"`{name}`" if name != "dir" else "–"
+        rows.append(f"| `{spec.env[0]}` | {key} | {shown} | {spec.help} |")
     return "\n".join(rows)
 
 

@@ -23,6 +23,7 @@ sys.path.insert(0, sys.argv[1])
 from memem.hook import main
 main(sys.argv[2])'
 sync='import os, sys
+if sys.version_info < (3, 11): sys.exit(3)
 try: os.setsid()
 except OSError: pass
 sys.path.insert(0, sys.argv[1])
@@ -34,11 +35,11 @@ main(["sync", "--quiet"])'
 
 for py in "$py" python3 python3.14 python3.13 python3.12 python3.11; do
     [ -n "$py" ] || continue
-    "$py" -I -S "$cache" -c "$hook" "$root" "$event" 2>/dev/null
-    case $? in 3 | 126 | 127) continue ;; esac # too old, not for this machine, or a shim with nothing behind it
-    if [ "$event" = SessionStart ]; then
+    if [ "$event" = SessionStart ]; then # first, so that the hook can wait a moment for what it brings
         "$py" -I -S "$cache" -c "$sync" "$root" </dev/null >/dev/null 2>&1 &
     fi
+    "$py" -I -S "$cache" -c "$hook" "$root" "$event" 2>/dev/null
+    case $? in 3 | 126 | 127) continue ;; esac # too old, not for this machine, or a shim with nothing behind it
     exit 0
 done
 

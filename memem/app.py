@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 
 from memem.conflicts import Conflict, find_conflicts
 from memem.errors import BadInput, NotFound
-from memem.models import Candidate, Draft, Memory, Outcome, Query, Slice
+from memem.ingest.secrets import redact
+from memem.mining.session import Mined, mine_session, read_session
+from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.recall import slices
+from memem.sources.claude_code import ClaudeCode
+from memem.sources.search import Found
+from memem.sources.search import search as search_transcripts
 from memem.stores import Stores, verb
 from memem.value import Value
 
@@ -153,6 +160,62 @@ class Memem(Stores):
             and (history or item.memory.live)
             and (wanted is None or wanted.holds(item.memory.project))
         ]
+
+    # Sessions
+
+    def transcripts(self, text: str, limit: int = 5, scope: str = "", *, everywhere: bool = False) -> Found:
+        """Places in the transcripts of the scope's sessions, or of all, that hold the words; secrets are removed.
+
+        No verb, because a scan takes seconds and other calls need not wait for it.
+        """
+        question, limit = _question(text), _bounded(limit, 20)
+        here = self._scope_of(scope, "")
+
+        @cache
+        def belongs(folder: str) -> bool:
+            there = self._scope_of("", folder or "/")
+            if GENERAL in (here.id, there.id):
+                return here.id == there.id
+            # Folders that are gone are known by their name only; other repositories of that name are not meant.
+            known = there.id in here.names or there.id.removeprefix("local:") in here.names
+            return known or (bool(scope) and here.id in there.names)
+
+        return search_transcripts(
+            ClaudeCode(self.config.dir),
+            self.config.session_dirs,
+            question,
+            belongs=(lambda _: True) if everywhere else belongs,
+            redact=lambda passage: redact(passage).text,
+            limit=limit,
+        )
+
+    def mine(self, paths: Sequence[str], *, dry_run: bool = False) -> Iterator[Mined]:
+        """Mine transcripts (files or folders) one after the other; what was mined before is read for context only.
+
+        Raises:
+            BadInput: a path does not exist.
+            VaultUnavailable, NotReady: nothing can be saved now; the session is mined again next time.
+        """
+        missing = [path for path in paths if not Path(path).exists()]
+        if missing:
+            raise BadInput(f"{missing[0]} does not exist; give transcripts (.jsonl) or folders of them.")
+        source = ClaudeCode(self.config.dir)
+        for path in dict.fromkeys(found for folder in paths for found in source.sessions(folder)):
+            yield self._mine(source, path, dry_run)
+
+    @verb
+    def _mine(self, source: ClaudeCode, path: Path, dry_run: bool) -> Mined:
+        self._freshen()
+        reading = read_session(source, path, self.state)
+        scope = self.scope("", reading.folder or "/")
+        leaf = scope.id.removeprefix("local:")
+        if leaf != scope.id and leaf in self.scope().names:  # the folder is gone, and was most likely this project's
+            scope = self.scope()
+        return mine_session(reading, self._gate(), scope, self.state, dry_run=dry_run)
+
+    @verb
+    def _scope_of(self, name: str, folder: str) -> Scope:
+        return self.scope(name, folder)
 
 
 def _question(text: str) -> str:

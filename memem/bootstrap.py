@@ -35,7 +35,7 @@ from memem.value import TYPE_CHECKING
 from memem.vault.seen import remember, was_seen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
 EXIT_CODES = {
@@ -49,6 +49,7 @@ EXIT_CODES = {
 CAPABILITIES = ".capabilities"
 _CHECK_SECONDS = 3600  # folders are written to as a test at most this often; whether they are there, at every start
 _PAST_ALL = ("doctor", "status", "--help", "-h", "--version")
+_WITHOUT_VAULT = ("demo", "--help", "-h", "--version")
 _INSTALLING = "dependencies are being installed in the background"
 _SKIPPED = "dependencies are not installed, and MEMEM_SKIP_SYNC is set"
 
@@ -61,7 +62,9 @@ def main(arguments: list[str]) -> None:
     try:
         if word == "test":
             _run_tests(config, arguments[1:])
-        failures = set_up(config, file_values, wait=bool(word), patient="--background" not in arguments) + failures
+        vault = word not in _WITHOUT_VAULT and "--help" not in arguments
+        patient = "--background" not in arguments
+        failures = set_up(config, file_values, wait=bool(word), patient=patient, vault=vault) + failures
     except SetupFailed as failure:
         failures.append(failure)
     except KeyboardInterrupt:
@@ -78,13 +81,20 @@ def main(arguments: list[str]) -> None:
         serve([], lambda: use_environment(config))
         return
     fatal = [problem.exit_code for problem in failures if getattr(problem, "fatal", True)]
+    if word == "save":
+        fatal = [code for code in fatal if code != 14]  # it waits in the spool for the vault
     if fatal and word not in _PAST_ALL and "--help" not in arguments:
         sys.exit(fatal[0])
     _run_command(arguments, ready, fatal[0] if fatal else 12)
 
 
 def set_up(
-    config: Config, file_values: Mapping[str, Any] | None, *, wait: bool, patient: bool = True
+    config: Config,
+    file_values: Mapping[str, Any] | None,
+    *,
+    wait: bool,
+    patient: bool = True,
+    vault: bool = True,
 ) -> list[MememError]:
     """Check and make everything that memem needs, and write down what works; what failed is returned, not raised.
 
@@ -102,11 +112,12 @@ def set_up(
     same = all(known.get(name) == value for name, value in facts.items())
     recent = same and known.get("degraded") == [] and 0 <= time.time() - known["checked_at"] < _CHECK_SECONDS
     failures: list[MememError] = []
-    for step in (
-        lambda: _prepare_state(config, file_values, canary=not recent),
-        lambda: _prepare_vault(config, canary=not recent),
-        lambda: wait and not config.skip_sync and install(config, patient=patient),
-    ):
+    steps: list[Callable[[], object]] = [lambda: _prepare_state(config, file_values, canary=not recent)]
+    if vault:
+        steps.append(lambda: _prepare_vault(config, canary=not recent))
+    if wait and not config.skip_sync:
+        steps.append(lambda: install(config, patient=patient))
+    for step in steps:
         try:
             step()
         except SetupFailed as failure:

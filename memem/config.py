@@ -64,6 +64,12 @@ class Config(Value):
     project_aliases: str = option(
         "", "MEMEM_PROJECT_ALIASES", "Other names of projects: `old=new`, separated by commas."
     )
+    claude_dir: str = option(
+        "~/.claude", "CLAUDE_CONFIG_DIR", "Folder of Claude Code; sessions are in its `projects/`."
+    )
+    extra_session_dirs: str = option(
+        "", "MEMEM_EXTRA_SESSION_DIRS", "More folders of sessions to read, separated by colons."
+    )
     skip_sync: bool = option(
         False, "MEMEM_SKIP_SYNC", "The bootstrap does not install or update dependencies (for development)."
     )
@@ -72,6 +78,11 @@ class Config(Value):
     def memory_root(self) -> str:
         """The folder inside the vault that holds everything of memem."""
         return f"{self.vault}/memem"
+
+    @property
+    def session_dirs(self) -> tuple[str, ...]:
+        """The folders that hold transcripts."""
+        return (f"{self.claude_dir}/projects", *filter(None, self.extra_session_dirs.split(":")))
 
     def state_path(self, name: str) -> str:
         """Path of a file or folder of ours in the state folder."""
@@ -108,8 +119,10 @@ def resolve(
                 raise
             values[name], origins[name] = spec.default, "default"
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is too dear on the hook path
-    for name in ("dir", "vault"):
+    for name in ("dir", "vault", "claude_dir"):
         values[name] = _absolute(values[name], home)
+    extra = values["extra_session_dirs"].split(":")
+    values["extra_session_dirs"] = ":".join(_absolute(path.strip(), home) for path in extra if path.strip())
     return Config(**values), origins
 
 
@@ -155,6 +168,8 @@ def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {error}. Mend or remove it.") from error
     known = dict(options())
+    if "dir" in values:  # the file would have to say where it is found itself
+        raise BadInput(f"{path} sets 'dir', which only the environment can: use MEMEM_DIR.")
     for name in values:
         if name not in known:
             raise BadInput(f"{path} sets {name!r}, which is no option. Options: {', '.join(known)}.")

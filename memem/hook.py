@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _MAX_INPUT = 16_000_000
 _DEADLINES = {"SessionStart": 8}  # seconds, below the timeouts in hooks.json
 _DEADLINE = 4
+_SYNC_SECONDS = 1.5
 _PROMPT_FIELDS = ("prompt", "user_prompt", "message", "query")
 _CONTEXT_LOST = ("startup", "clear", "compact")
 _SILENT_PREFIXES = ("<task-notification", "<command-", "<local-command", "<bash-", "<system-reminder")
@@ -69,7 +70,7 @@ def respond(event: str, payload: Mapping[str, Any], environ: Mapping[str, str]) 
 def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[str, str]) -> str:
     from memem.index.reader import open_reader
     from memem.recall.render import session_block
-    from memem.recall.slices import for_session
+    from memem.recall.slices import for_session, is_behind
 
     welcome, introduction = (WELCOME, _INTRODUCTION) if _first_run(config) else ("", "")
     session = _session(payload)
@@ -86,6 +87,10 @@ def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[
         limit=config.session_start_limit,
         budget=config.session_start_budget,
     )
+    # The sync that starts beside this hook reads what was edited while no session ran; it is worth a moment's wait.
+    until = time.monotonic() + _SYNC_SECONDS
+    while is_behind(index, query, config.memory_root) and time.monotonic() < until:
+        time.sleep(0.03)
     found = for_session(index, query, config.memory_root)
     banner = f"[memem] {index.size()} memories" if config.show_banner else ""
     block = "\n\n".join(part for part in (introduction, session_block(found, banner)) if part)

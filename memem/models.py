@@ -12,6 +12,8 @@ STATUSES = ("active", "superseded", "deprecated", "archived", "open", "resolved"
 LIVE = ("active", "open")  # what recall may show unasked; the rest is history
 TRUSTS = ("user", "agent", "tool", "web", "import")
 UNTRUSTED = ("tool", "web")  # may be asked for; never volunteered, and never in the place of another's words
+UNCONFIRMED = "unconfirmed"  # tag of a mined guess: asked for only, until someone says it too or removes the tag
+NOTE_BYTES = 1_000_000  # a larger note is read up to here
 GENERAL = "general"  # the project of memories that belong to none
 
 
@@ -82,7 +84,8 @@ class Candidate(Value):
 
     memory: Memory
     path: str = ""  # relative to the vault's memem folder
-    etag: str = ""  # mtime, size and inode of the note when it was indexed
+    etag: str = ""  # times, size and inode of the note when it was indexed
+    hash: str = ""  # of its content then
     row: int = 0  # its row in the index
     problem: str = ""  # why the note may not say what its author meant
     score: float = 0.0
@@ -128,6 +131,7 @@ class Outcome(Value):
     action: str  # added, updated, superseded, skipped, spooled
     memory: Memory
     replaced: tuple[Memory, ...] = ()
+    related: tuple[Memory, ...] = ()  # near it, and perhaps outdated by it: the author knows
     reason: str = ""
     redacted: tuple[str, ...] = ()  # names of the rules that found a secret
     path: str = ""

@@ -42,8 +42,11 @@ def scope_at(folder: str, aliases: str = "", root_commit: Callable[[str], str] |
         names.append(f"git:{commit}" if commit else "")
     leaf = _folder_name(checkout.common) if checkout else os.path.basename(top)  # noqa: PTH119
     # A memory keeps the name that was right when it was saved: the folder's before the first commit, the commit's
-    # before there was a remote. The bare folder name is what the published memem wrote.
-    names += [f"local:{leaf}", leaf, os.path.basename(top)]  # noqa: PTH119
+    # before there was a remote. A folder's name alone says too little to reach into a project with a remote.
+    if not names or not names[0]:
+        names.append(f"local:{leaf}")
+    # The bare name is what the published memem wrote.
+    names += [leaf, os.path.basename(top)]  # noqa: PTH119
     names = [name for name in dict.fromkeys(names) if name]
     inside = folder[len(top) :].strip("/").split("/") if folder != top else []
     subs = [f"{names[0]}#{'/'.join(inside[: depth + 1])}" for depth in range(len(inside))]

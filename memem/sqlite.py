@@ -13,17 +13,30 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
-Connection = _sqlite3.Connection
 Row = _sqlite3.Row
 Error = _sqlite3.Error
 OperationalError = _sqlite3.OperationalError
 FAULTS = (Error, UnicodeDecodeError)  # what SQLite says about a damaged schema may be no text
 BUSY_SECONDS = 5.0
+_BUSY = 5
+_LOG_ATTEMPTS = 20
 _DAMAGE = (1, 11, 26)  # SQLITE_ERROR (a table of ours is missing), SQLITE_CORRUPT, SQLITE_NOTADB
 
 
-def connect(path: str, *, read_only: bool = False, busy: float = BUSY_SECONDS) -> Connection:
+class Connection(_sqlite3.Connection):
+    """A connection that closes when nobody holds it any more; newer Pythons warn when that is left to chance."""
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except Error:  # it never came to be open
+            pass
+
+
+def connect(path: str, *, read_only: bool = False, still: bool = False, busy: float = BUSY_SECONDS) -> Connection:
     """Open a database file (":memory:" for none), in autocommit, with rows that answer to names.
+
+    `still` promises that nobody writes meanwhile: then not even SQLite's own lock files are made beside it.
 
     Raises:
         Error: the file is no database, cannot be opened, or (`read_only`) does not exist.
@@ -32,8 +45,10 @@ def connect(path: str, *, read_only: bool = False, busy: float = BUSY_SECONDS) -
         name = path
     else:
         quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        name = f"file:{quoted}?mode={'ro' if read_only else 'rwc'}"
-    connection = _sqlite3.connect(name, uri=True, timeout=busy, isolation_level=None, check_same_thread=False)
+        name = f"file:{quoted}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if still else ''}"
+    connection = _sqlite3.connect(
+        name, uri=True, timeout=busy, isolation_level=None, check_same_thread=False, factory=Connection
+    )
     connection.row_factory = Row
     connection.execute("PRAGMA synchronous=NORMAL")  # of the connection, not of the file
     return connection
@@ -41,6 +56,16 @@ def connect(path: str, *, read_only: bool = False, busy: float = BUSY_SECONDS) -
 
 def use_write_ahead_log(connection: Connection) -> None:
     """Readers never wait for the writer. A property of the file, so it is set when the file is made."""
+    for _ in range(5):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except OperationalError as error:
+            if is_damage(error):
+                raise
+        # Several processes make the file at once: the change does not wait for the others, but a transaction does.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode=WAL")
 
 

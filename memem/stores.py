@@ -87,7 +87,7 @@ class Stores:
         Raises:
             VaultUnavailable: the vault is not there; the index stays as it is.
         """
-        if not self.index.current:
+        if not self.index.current or not self.index.in_file:  # deleted under us, or it could not be opened before
             self.index.close()
             self.index = self._open_index()
         self.vault = self._open_vault()
@@ -98,6 +98,7 @@ class Stores:
         self._remember_root_commit()
         self._replay()
         self.vault.sweep()
+        self._spool().sweep()
         self._synced_at = time.monotonic()
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
         return done
@@ -121,6 +122,7 @@ class Stores:
         return (*self.degraded, *spooled)
 
     def _open_index(self) -> IndexWriter:
+        self.degraded = [reason for reason in self.degraded if not reason.startswith("the state folder")]
         try:
             folder = Path(self.config.dir)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -46,13 +46,18 @@ def verify(config: Config) -> list[Finding]:
     return [*_index(config, vault, files), *_state(config), *_spool(config)]
 
 
+def _opened(path: str) -> sqlite.Connection:
+    """A database for reading. Without a journal nobody has it open, and nothing is made beside it."""
+    return sqlite.connect(path, read_only=True, still=not Path(f"{path}-wal").exists())
+
+
 def _index(config: Config, vault: Vault, files: dict[str, File]) -> Iterator[Finding]:
     path = config.state_path(INDEX_FILE)
     if not Path(path).exists():
         yield Finding(level=NOTE, where=path, what="not built yet", fix=_SYNC)
         return
     try:
-        connection = sqlite.connect(path, read_only=True)
+        connection = _opened(path)
         try:
             checked = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
             if checked != ["ok"] or not ready(connection):
@@ -110,6 +115,8 @@ def _compare_file(vault: Vault, file: File, row: Candidate, known: str) -> tuple
 def _compare_rows(index: Index, rebuilt: Index, paths: list[str]) -> Iterator[Finding]:
     """Whether the index says of each note what a new index would say."""
     words, expected = _words(index), _words(rebuilt)
+    if words.keys() - {item.row for item in index.notes()}:
+        yield Finding(level=DAMAGE, where=INDEX_FILE, what="it finds notes that it does not hold", fix=_REBUILD)
     for path in paths:
         there = index.notes("path = ?", (path,))[0]
         new = rebuilt.notes("path = ?", (path,))[0]
@@ -130,11 +137,11 @@ def _words(index: Index) -> dict[int, str]:
 
 
 def _dangling(rows: dict[str, Candidate]) -> Iterator[Finding]:
-    ids = [item.memory.id for item in rows.values()]
+    ids = {item.memory.id for item in rows.values()}
     for path, item in rows.items():
         memory = item.memory
         for name in (*memory.related, *memory.supersedes, *memory.contradicts, memory.replaced_by):
-            if name and not any(known.startswith(name) for known in ids):
+            if name and name not in ids and not any(known.startswith(name) for known in ids):
                 what = f"refers to {name[:8]}, which no note has"
                 yield Finding(level=NOTE, where=path, what=what, fix="none needed: the other note was deleted")
 
@@ -145,7 +152,7 @@ def _state(config: Config) -> Iterator[Finding]:
         return
     fix = f"move {path} away: no memory is in it"
     try:
-        connection = sqlite.connect(path, read_only=True)
+        connection = _opened(path)
         try:
             checked = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
             version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -43,7 +43,14 @@ def test_origin_of_each_value_is_told(environ: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("name", "spec"), list(options()))
 def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec: object) -> None:
-    value = {"dir": "/x", "vault": "/x", "injection_mode": "off", "project_aliases": "a=b"}.get(name, "1")
+    value = {
+        "dir": "/x",
+        "vault": "/x",
+        "injection_mode": "off",
+        "project_aliases": "a=b",
+        "claude_dir": "/x",
+        "extra_session_dirs": "/x:/y",
+    }.get(name, "1")
     for variable in spec.env:  # type: ignore[attr-defined]
         assert str(getattr(resolve({**environ, variable: value}, {})[0], name)) in (value, "True")
 

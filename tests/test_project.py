@@ -87,7 +87,7 @@ def test_origin_names_the_project_and_another_remote_does_without_it(repository:
 def test_remote_root_commit_and_folder_name_are_all_names(repository: Path, home: Home) -> None:
     home.git("remote", "add", "origin", "git@github.com:dana/harbor.git")
     found = scope(repository, commit="abc123")
-    assert found.names[:4] == (NAME, "git:abc123", "local:harbor", "harbor")
+    assert found.names[:3] == (NAME, "git:abc123", "harbor")
     assert found.holds("general")
     assert found.holds("harbor")  # what the published memem wrote
     assert not found.holds("lighthouse")
@@ -236,6 +236,11 @@ def test_memories_survive_the_first_remote(repository: Path, home: Home) -> None
 def test_memories_from_before_the_first_commit_are_found_after_it(repository: Path, home: Home) -> None:
     saved_under = scope(repository).id
     assert scope(repository, commit="abc123").holds(saved_under)
+
+
+def test_a_folder_of_the_same_name_does_not_reach_into_a_project_with_a_remote(repository: Path, home: Home) -> None:
+    home.git("remote", "add", "origin", "git@github.com:dana/harbor.git")
+    assert not scope(repository, commit="abc123").holds("local:harbor")
 
 
 def test_sub_scope_named_from_the_top_folder_keeps_the_projects_own_notes(repository: Path) -> None:

@@ -43,9 +43,9 @@ class _Opener:
 
 def run(arguments: Sequence[str]) -> None:
     """Run one command line; ends the process with the documented exit code."""
-    from memem.cli import demo, memory, system
+    from memem.cli import demo, memory, sessions, system
 
-    for module in (memory, system, demo):
+    for module in (memory, sessions, system, demo):
         for command in module.COMMANDS:
             group.add_command(command)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memem import sqlite
-from memem.index.schema import FILE_NAME, ready, row_memory, scope_term
+from memem.index.schema import FILE_NAME, LIVE, ready, row_memory, scope_term
 from memem.models import Candidate
 from memem.value import TYPE_CHECKING
 
@@ -26,16 +26,16 @@ _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid IN ({})"
 
 def open_reader(folder: str) -> Index | None:
     """The index of a state folder for reading, or None when it is not built yet or unusable."""
-    try:
-        connection = sqlite.connect(f"{folder}/{FILE_NAME}", read_only=True, busy=0.2)
-    except sqlite.FAULTS:
-        return None
-    try:
-        if ready(connection):
-            return Index(connection)
-    except sqlite.FAULTS:
-        pass
-    connection.close()
+    # In a folder that cannot be written SQLite reads a write-ahead log only as a still picture.
+    for still in (False, True):
+        try:
+            connection = sqlite.connect(f"{folder}/{FILE_NAME}", read_only=True, busy=0.2, still=still)
+            if ready(connection):
+                return Index(connection)
+            connection.close()
+            return None
+        except sqlite.FAULTS:
+            continue
     return None
 
 
@@ -73,12 +73,15 @@ class Index:
         """Number of notes in the index."""
         return int(self.connection.execute("SELECT count(*) FROM notes").fetchone()[0])
 
-    def search(self, terms: Terms, limit: int, scope: Scope | None = None) -> list[Candidate]:
-        """Notes with any of the terms, best first by BM25; `scope` restricts them to its memories."""
+    def search(self, terms: Terms, limit: int, scope: Scope | None = None, use: str = LIVE) -> list[Candidate]:
+        """Notes with any of the terms, best first by BM25.
+
+        `scope` restricts them to its memories, `use` to those in force (LIVE) or fit to be shown unasked (AUTOMATIC).
+        """
         words = (*terms.words, *terms.compounds)
         if not words:
             return []
-        match = any_of(words) if scope is None else f"{within(scope)} AND {any_of(words)}"
+        match = " AND ".join((*([within(scope)] if scope else []), f"scope : {quote(use)}", any_of(words)))
         return [_candidate(row, float(row["score"])) for row in self.connection.execute(_SEARCH, (match, limit))]
 
     def count(self, word: str) -> int:
@@ -119,11 +122,5 @@ class Index:
 
 
 def _candidate(row: sqlite.Row, score: float = 0.0) -> Candidate:
-    return Candidate(
-        memory=row_memory(row),
-        path=row["path"],
-        etag=row["etag"],
-        row=row["rowid"],
-        score=score,
-        problem=row["problem"],
-    )
+    own = {field: row[field] for field in ("path", "etag", "hash", "problem")}
+    return Candidate(memory=row_memory(row), row=row["rowid"], score=score, **own)

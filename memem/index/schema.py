@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 VERSION = 1
 FILE_NAME = f"index-v{VERSION}.db"
 
+LIVE = "_live"  # in force; no project's term begins like this
+AUTOMATIC = "_automatic"  # may be shown unasked
+
 LISTS = tuple(field for field in Memory.__fields__ if isinstance(Memory.__defaults__.get(field), tuple))
 _LIST_SEPARATOR = "\x1f"
 
@@ -65,6 +68,12 @@ def row_memory(row: Row) -> Memory:
     for field in LISTS:
         values[field] = tuple(values[field].split(_LIST_SEPARATOR)) if values[field] else ()
     return Memory(**values)
+
+
+def scope_terms(memory: Memory) -> str:
+    """The `scope` column of a memory: its project, and what it may be used for. History must not crowd a search."""
+    uses = (LIVE, AUTOMATIC) if memory.live and memory.layer < 3 else (LIVE,) if memory.live else ()
+    return " ".join((scope_term(memory.project), *uses))
 
 
 def scope_term(project: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from memem import sqlite
 from memem.index.reader import Index
-from memem.index.schema import CREATE, FILE_NAME, memory_values, ready, scope_term
+from memem.index.schema import CREATE, FILE_NAME, memory_values, ready, scope_terms
 from memem.models import Memory
 from memem.text import terms
 from memem.value import Value
@@ -126,6 +126,8 @@ def _opened(path: str) -> IndexWriter:
         if path != ":memory:":
             Path(path).chmod(0o600)
         sqlite.use_write_ahead_log(connection)
+        # What a human deletes is gone from the file, not only from the tables.
+        connection.execute("PRAGMA secure_delete = ON")
         if not ready(connection):
             with sqlite.transaction(connection):
                 if not ready(connection):  # another process may have built it while we waited
@@ -143,5 +145,5 @@ def _columns(memory: Memory) -> tuple[Any, ...]:
         " ".join(terms(memory.title)),
         " ".join(terms(memory.body)),
         " ".join(terms(" ".join(keys))),
-        scope_term(memory.project),
+        scope_terms(memory),
     )

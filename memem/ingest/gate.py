@@ -19,7 +19,7 @@ from memem.ingest import likeness
 from memem.ingest.classify import classify
 from memem.ingest.secrets import redact
 from memem.ingest.spool import Spool
-from memem.models import GENERAL, KINDS, UNTRUSTED, Candidate, Draft, Memory, Outcome, Scope
+from memem.models import GENERAL, KINDS, UNCONFIRMED, UNTRUSTED, Candidate, Draft, Memory, Outcome, Scope
 from memem.state.store import State
 from memem.sync import sync_path
 from memem.text import clean, cut, one_line, query_terms, terms
@@ -60,19 +60,24 @@ class Gate:
         if self._deleted_by_a_human(clean_draft):
             memory = self._memory(classify(clean_draft, 0), (), ())
             return Outcome(action="skipped", memory=memory, reason="deleted by a human", redacted=found)
-        relations = [(_relation(clean_draft, item.memory), item) for item in self._similar(clean_draft, scope)]
+        similar = self._similar(clean_draft, scope)
+        clean_draft = _confirmed(clean_draft, similar)
+        relations = [(_relation(clean_draft, item.memory), item) for item in similar]
         for relation, item in relations:
             if relation == likeness.SAME and not draft.supersedes:
                 return Outcome(action="skipped", memory=item.memory, reason="known", redacted=found, path=item.path)
-        replaced = self._named(draft.supersedes) + [
-            item for relation, item in relations if relation in (likeness.CORRECTION, likeness.EXTENSION)
-        ]
+        outdated = (likeness.SAME, likeness.CORRECTION, likeness.EXTENSION)
+        replaced = self._named(draft.supersedes) + [item for relation, item in relations if relation in outdated]
         replaced = list({item.path: item for item in replaced}.values())
         related = [item for relation, item in relations if relation == likeness.RELATED][:_MOST_RELATED]
         memory = self._memory(classify(clean_draft, self._identity_notes(scope)), replaced, related)
         action = "superseded" if replaced else "added"
         outcome = Outcome(
-            action=action, memory=memory, replaced=tuple(item.memory for item in replaced), redacted=found
+            action=action,
+            memory=memory,
+            replaced=tuple(item.memory for item in replaced),
+            related=tuple(item.memory for item in related),
+            redacted=found,
         )
         return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
 
@@ -103,8 +108,10 @@ class Gate:
             if replaced:
                 # A crash between this note and the marks on the old ones would leave both in force.
                 self.spool.intend(memory)
-            path = self.vault.create(memory, tuple(_stem(item.path) for item in linked))
-            self._remember_written(memory.id, path)
+            links = tuple(_stem(item.path) for item in linked)
+            path = self.vault.create(memory, links)
+            # The bytes that were written, not those there now: a linter may have been at them already.
+            self._remember_written(memory.id, content_hash(note.render(memory, links)))
         except VaultUnavailable as error:
             # Told that it waits, an agent may try again: the same text waits once.
             same = (item for item in self.spool.waiting() if (item.project, item.body) == (memory.project, memory.body))
@@ -143,10 +150,8 @@ class Gate:
             VaultUnavailable: the note cannot be written, or another program keeps rewriting it.
         """
         fields = {"status": "superseded", "replaced_by": by.id, "invalid_at": by.created, "updated": by.created}
-        ours = self.state is not None and self.state.written(item.memory.id) == self._hash(item.path)
-        self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
-        if ours:  # a note that a human edited stays the human's
-            self._remember_written(item.memory.id, item.path)
+        seen, left = self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
+        self._remember_written(item.memory.id, left, instead_of=seen)
         sync_path(self.vault, self.index, item.path)
         return not any(found.memory.live for found in self.index.notes("path = ?", (item.path,)))
 
@@ -154,24 +159,20 @@ class Gate:
         """Whether automation brings back what a human deleted; what a user or agent says on purpose is welcome."""
         if self.state is None or draft.source_type in ("user", "agent"):
             return False
-        return self.state.buried(text_key(draft.content))
+        return self.state.buried(text_key(draft.content), self.now().timestamp())
 
-    def _remember_written(self, memory: str, path: str) -> None:
+    def _remember_written(self, memory: str, content: str, instead_of: str = "") -> None:
+        """Note what memem wrote; with `instead_of` only when that was memem's: what a human edited stays a human's."""
         if self.state is not None:
             with contextlib.suppress(sqlite.Error):  # then the note counts as a human's, which is the safe side
-                self.state.remember_written(memory, self._hash(path))
-
-    def _hash(self, path: str) -> str:
-        try:
-            return content_hash(self.vault.read(path))
-        except OSError:
-            return ""
+                if not instead_of or self.state.written(memory) == instead_of:
+                    self.state.remember_written(memory, content)
 
     def _similar(self, draft: Draft, scope: Scope) -> list[Candidate]:
         """The live notes of the same project that share the most words; general ones only for a general draft."""
         own = scope if scope.id == GENERAL else scope.replace(names=scope.names[:-1])
         terms = query_terms(f"{draft.title} {draft.content}")
-        return [item for item in self.index.search(terms, _COMPARED, own) if item.memory.live]
+        return self.index.search(terms, _COMPARED, own)
 
     def _named(self, prefixes: Sequence[str]) -> list[Candidate]:
         found: list[Candidate] = []
@@ -209,13 +210,31 @@ def text_key(content: str) -> str:
 
 
 def _relation(draft: Draft, known: Memory) -> str:
-    """What the draft is to a known memory. Words of a page or a tool stand beside those of a person, not instead."""
+    """What the draft is to a known memory. A guess, a page or a tool stands beside a person's words, not instead."""
     relation = likeness.compare(draft.content, known.body)
-    if draft.trust in UNTRUSTED and known.trust not in UNTRUSTED:
+    if _asked_for_only(draft) and not _asked_for_only(known):
         return likeness.RELATED if relation in (likeness.CORRECTION, likeness.EXTENSION) else relation
-    if relation == likeness.SAME and known.trust in UNTRUSTED and draft.trust not in UNTRUSTED:
+    if relation == likeness.SAME and _asked_for_only(known) and not _asked_for_only(draft):
         return likeness.EXTENSION  # said by someone who may say it, at last
     return relation
+
+
+def _asked_for_only(said: Draft | Memory) -> bool:
+    return said.trust in UNTRUSTED or UNCONFIRMED in said.tags
+
+
+def _confirmed(draft: Draft, known: Sequence[Candidate]) -> Draft:
+    """The draft, no longer a guess when another session found the same. A fork repeats records and confirms nothing."""
+    if UNCONFIRMED not in draft.tags or not draft.source_session:
+        return draft
+    twins = (item.memory for item in known if likeness.compare(draft.content, item.memory.body) == likeness.SAME)
+    if any(
+        UNCONFIRMED in twin.tags and twin.source_session and twin.source_session != draft.source_session
+        and not set(twin.evidence) & set(draft.evidence)
+        for twin in twins
+    ):  # fmt: skip
+        return draft.replace(tags=tuple(tag for tag in draft.tags if tag != UNCONFIRMED))
+    return draft
 
 
 def _cleaned(draft: Draft) -> Draft:

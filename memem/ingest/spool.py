@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 from memem.errors import VaultUnavailable
 from memem.models import Memory
 from memem.vault import note
-from memem.vault.store import sync_folder
+from memem.vault.store import TEMP_AGE_SECONDS, sync_folder
 
 
 class Spool:
@@ -62,6 +63,17 @@ class Spool:
             except OSError:
                 continue
         return [memory for _, memory in sorted(found, key=lambda item: item[0])]
+
+    def sweep(self, now: float | None = None) -> int:
+        """Remove temporary files that a crash left behind more than an hour ago; answers how many."""
+        limit = (time.time() if now is None else now) - TEMP_AGE_SECONDS
+        gone = 0
+        for temp in self.folder.glob("*.tmp"):
+            with contextlib.suppress(OSError):
+                if temp.lstat().st_mtime < limit:
+                    temp.unlink()
+                    gone += 1
+        return gone
 
     def remove(self, memory: Memory) -> None:
         """Forget a memory that is in the vault now."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import exp, lgamma, log
 
 from memem.index.reader import COUNT_CAP
+from memem.index.schema import AUTOMATIC
 from memem.models import Candidate
 from memem.text import COMMON_WORDS, Terms, query_terms
 from memem.value import TYPE_CHECKING, Value
@@ -26,9 +27,12 @@ _BACKGROUND_SHARE = 0.0005
 _BACKGROUND_SHARE_COMMON = 0.2
 _SEARCH_WORDS = 8
 _MOST_POSTINGS = 3000
-_CANDIDATES = 6
+_CANDIDATES = 12
 _COVERAGE_WEIGHT = 2.4
 _SURPRISE_WEIGHT = 0.5
+_LEAST_SURPRISE = -1.5
+_LEAST_COVERAGE = 0.15
+_UNSEEN_WEIGHT = 0.7
 FLOOR = 1.6
 
 
@@ -55,11 +59,13 @@ def weigh(text: str, index: Index) -> Prompt:
         # "redacts redacted" is one piece of evidence, not two; the index stems them alike as well.
         if roots.setdefault(_root(word), word) != word:
             continue
-        share = _BACKGROUND_SHARE_COMMON if word in COMMON_WORDS or len(word) < 2 else _BACKGROUND_SHARE
+        share = _BACKGROUND_SHARE_COMMON if _is_common(word) else _BACKGROUND_SHARE
         counted = index.count(word)
         # A word of so many notes is a stop word of this store: it tells nothing, and looking for it is slow.
         if counted < COUNT_CAP:
-            information[word] = log((notes + 1) / (counted + share * _BACKGROUND_NOTES + 0.5))
+            # A word that no note uses may be the topic, or just how somebody talks: it counts half.
+            weight = 1.0 if counted else _UNSEEN_WEIGHT
+            information[word] = weight * log((notes + 1) / (counted + share * _BACKGROUND_NOTES + 0.5))
     ordered = dict(sorted(information.items(), key=lambda item: -item[1]))
     return Prompt(information=ordered, compounds=terms.compounds, notes=notes)
 
@@ -67,16 +73,23 @@ def weigh(text: str, index: Index) -> Prompt:
 def _root(word: str) -> str:
     """The word without its commonest English endings, to tell that two words are forms of one."""
     for ending in ("ing", "ed", "es", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word
+
+
+_COMMON_ROOTS = frozenset(_root(word) for word in COMMON_WORDS)
+
+
+def _is_common(word: str) -> bool:
+    return len(word) < 2 or _root(word) in _COMMON_ROOTS
 
 
 def relevant(text: str, index: Index, scope: Scope) -> list[Candidate]:
     """The memories of a scope that are about the prompt, best first; usually none."""
     prompt = weigh(text, index)
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
-    found = index.search(terms, _CANDIDATES, scope)
+    found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
     if not found:
         return []
     matches = _matches(prompt, index, found)
@@ -110,11 +123,15 @@ def _scored(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Candida
     evidence = sum(prompt.information[word] for word in matched)
     coverage = evidence / prompt.total if prompt.total else 0.0
     # Common words neither widen the choice nor surprise by matching; they only count in the coverage.
-    choices = [word for word in prompt.information if word not in COMMON_WORDS]
-    surprise = (
-        evidence - log(prompt.notes) - _log_ways(len(choices), len([word for word in matched if word in choices]))
-    )
-    score = _COVERAGE_WEIGHT * coverage + _SURPRISE_WEIGHT * surprise
+    choices = [word for word in prompt.information if not _is_common(word)]
+    telling = [word for word in matched if word in choices]
+    told = sum(prompt.information[word] for word in telling)
+    surprise = told - log(prompt.notes) - _log_ways(len(choices), len(telling))
+    # A short prompt cannot surprise, however well a memory covers it; one word alone covers nothing by accident.
+    least = _LEAST_SURPRISE if telling or len(matched) > 1 else surprise
+    score = _COVERAGE_WEIGHT * coverage + _SURPRISE_WEIGHT * max(surprise, least)
+    if coverage < _LEAST_COVERAGE:  # words of one trade keep company: in a long prompt some always match
+        score = 0.0
     reasons = (f"matches {', '.join(matched[:6])}", f"covers {coverage:.0%}")
     return candidate.replace(score=score, reasons=reasons)
 

@@ -1,4 +1,4 @@
-"""Other shapes of a slice, made at the edge: the JSON that the published memem answers."""
+"""Other shapes of what is found, made at the edge: the JSON that the published memem answers, and passages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from memem.models import Candidate, Slice
 from memem.recall.render import SECTIONS, index_line, quoted, sections
+from memem.sources.search import Found
+from memem.text import cut
 
 _KEYS = {
     "Goals": "goals",
@@ -44,13 +46,27 @@ def slice_json(found: Slice) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
+def passages(found: Found) -> str:
+    """What a search in transcripts found: a line about each place, then its words, as quoted data."""
+    lines = [
+        f"{quoted(place.at[:16])} {place.role}{' (human)' if place.human else ''}"
+        f" · session {quoted(place.session[:36])} · {quoted(place.uuid[:8])}\n  {quoted(place.snippet)}"
+        for place in found.passages
+    ]
+    if not lines:
+        lines.append("No session of this project says so. Other words, or all projects (everywhere)?")
+    if not found.complete:
+        lines.append(f"Only the newest {found.files} sessions were searched ({found.bytes // 1_000_000} MB).")
+    return "\n".join(lines)
+
+
 def _item(candidate: Candidate, role: str) -> dict[str, Any]:
     memory = candidate.memory
     return {
         "memory_id": memory.id,
         "role": _KEYS[role],
         "title": quoted(memory.title),
-        "summary": quoted(memory.body),
+        "summary": cut(quoted(memory.body), 4000),
         "index_line": index_line(memory),
         "source_type": memory.source_type,
         "kind": memory.kind,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HOST_LIMIT = 9500  # the host replaces a longer hook output by a file reference; its limit is 10,000 UTF-16 units
 _SNIPPET = 110
+_LONGEST_BODY = 20_000  # of one memory read in full; the rest is in its note
 LEAST_BODY = 120
 _FRAME = 440  # UTF-16 units kept for head, foot and the line that counts what did not fit
 _LONGEST_NAME = 150
@@ -59,7 +60,7 @@ def index_line(memory: Memory) -> str:
     """One memory in about 50 tokens: `[id8] L<n> title — snippet`."""
     title = one_line(quoted(memory.title))
     body = one_line(quoted(memory.body))
-    snippet = cut(body.removeprefix(title).lstrip(" .:—-"), _SNIPPET)
+    snippet = cut(body.removeprefix(title.removesuffix(" …")).lstrip(" .:—-"), _SNIPPET)
     return f"[{_id8(memory)}] L{memory.layer} {cut(title, 120)}" + (f" — {snippet}" if snippet else "")
 
 
@@ -149,6 +150,9 @@ def outcome(result: Outcome) -> str:
         lines = [f"Memory saved: {name} ({memory.kind}, L{memory.layer}, {one_line(quoted(memory.project))})"]
     for old in result.replaced:
         lines.append(f'Replaces {_id8(old)} "{one_line(quoted(old.title))}", which stays in the vault as superseded.')
+    if result.related:
+        near = "; ".join(f'{_id8(old)} "{cut(one_line(quoted(old.title)), 80)}"' for old in result.related)
+        lines.append(f"Near it: {near}. If it outdates one of them, save it once more with supersedes=[id].")
     if result.reason and result.path and result.action != "skipped":
         lines.append(result.reason)
     if result.redacted:
@@ -240,7 +244,7 @@ def _full_one(memory: Memory) -> str:
     related = quoted(f"\nrelated: {', '.join(f'[{name[:8]}]' for name in memory.related)}") if memory.related else ""
     head = f"### [{_id8(memory)}] {one_line(quoted(memory.title))}\n- {quoted(' · '.join(facts))}"
     head += f"\n- id: {one_line(quoted(memory.id))}"
-    return head + related + "\n" + "\n".join(_quote_body(memory))
+    return head + related + "\n" + "\n".join(_quote_body(memory, _LONGEST_BODY))
 
 
 def _dated(memory: Memory) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memem.index.schema import AUTOMATIC, LIVE
 from memem.models import Candidate, Query, Slice
 from memem.recall import steps
 from memem.recall.evidence import relevant
@@ -42,12 +43,17 @@ def for_session(index: Index, query: Query, vault: str) -> Slice:
     return Slice(query=query, pinned=tuple(pinned), found=tuple(chosen))
 
 
+def is_behind(index: Index, query: Query, vault: str) -> bool:
+    """Whether some note of the scope was edited or deleted since the index was made."""
+    return any(steps.is_stale(candidate, vault) for candidate in index.in_scope(query.scope))
+
+
 def for_question(index: Index, query: Query) -> Slice:
     """An explicit slice: identity pinned, then what matches the question. It never abstains."""
     pinned = [candidate for candidate in index.in_scope(query.scope) if candidate.memory.layer == 0]
     pinned = steps.run(Occasion(query=query), pinned, (steps.distinct,))
     seen = {candidate.memory.id for candidate in pinned}
-    found = [candidate for candidate in _matching(index, query) if candidate.memory.id not in seen]
+    found = [candidate for candidate in _matching(index, query, AUTOMATIC) if candidate.memory.id not in seen]
     return Slice(
         query=query,
         pinned=tuple(pinned),
@@ -57,15 +63,15 @@ def for_question(index: Index, query: Query) -> Slice:
 
 def for_search(index: Index, query: Query) -> Slice:
     """An explicit search, through all projects (the scope's own first) and all layers."""
-    found = steps.run(Occasion(query=query), _matching(index, query), steps.SEARCH_STEPS)
+    found = steps.run(Occasion(query=query), _matching(index, query, LIVE), steps.SEARCH_STEPS)
     return Slice(query=query, found=tuple(found))
 
 
-def _matching(index: Index, query: Query) -> list[Candidate]:
+def _matching(index: Index, query: Query, use: str) -> list[Candidate]:
     wanted = query_terms(f"{query.text} {' '.join(query.paths)}")
     if not wanted.words:  # a question of stop words only, such as "not now", is still a question
         wanted = wanted.replace(words=tuple(dict.fromkeys(terms(query.text)))[:20])
-    return index.search(wanted, query.limit * _WIDE, query.scope if query.strict else None)
+    return index.search(wanted, query.limit * _WIDE, query.scope if query.strict else None, use)
 
 
 def _stands(candidate: Candidate) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from memem.models import Candidate, Query
+from memem.models import NOTE_BYTES, UNCONFIRMED, UNTRUSTED, Candidate, Query
 from memem.recall.render import LEAST_BODY, body_size, room
 from memem.text import etag, one_line
 from memem.value import TYPE_CHECKING, Value
@@ -36,8 +36,12 @@ def not_archival(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
 
 
 def trusted(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
-    """Without what was learned from tool output or the web: it may be asked for, never volunteered."""
-    return [candidate for candidate in found if candidate.memory.trust not in ("tool", "web")]
+    """Without guesses, and what was learned from tool output or the web: they may be asked for, never volunteered."""
+    return [
+        candidate
+        for candidate in found
+        if candidate.memory.trust not in UNTRUSTED and UNCONFIRMED not in candidate.memory.tags
+    ]
 
 
 def in_scope(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
@@ -82,9 +86,13 @@ def readable(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
 
 def on_disk(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
     """Without notes that were deleted or changed since they were indexed; their rows heal with the next sync."""
-    if not occasion.vault:
-        return found
-    return [candidate for candidate in found if _etag_now(f"{occasion.vault}/{candidate.path}") == candidate.etag]
+    return [candidate for candidate in found if not is_stale(candidate, occasion.vault)]
+
+
+def is_stale(candidate: Candidate, vault: str) -> bool:
+    """Whether a note says something else than its row. A touched or restored file with the same content does not."""
+    path = f"{vault}/{candidate.path}"
+    return bool(vault) and _etag_now(path) != candidate.etag and _hash_now(path) != candidate.hash
 
 
 def within_limit(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
@@ -132,3 +140,21 @@ def _etag_now(path: str) -> str:
         return etag(os.lstat(path))
     except (OSError, ValueError):
         return ""
+
+
+def _hash_now(path: str) -> str:
+    from _blake2 import blake2b  # hashlib costs more than the hook
+
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return ""
+    try:
+        data = b""
+        while len(data) < NOTE_BYTES and (chunk := os.read(handle, NOTE_BYTES - len(data))):
+            data += chunk
+        return blake2b(data, digest_size=16).hexdigest()
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)

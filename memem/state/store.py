@@ -1,8 +1,8 @@
 """The state database: what cannot be derived from the vault. Losing it loses no memory.
 
 Tables: `meta` (facts of this installation), `shown` (whose bodies a session has already seen), `written` (notes as
-memem left them, so that a human's edit is known as one) and `tombstones` (what a human deleted). Part of the hook's
-closure.
+memem left them, so that a human's edit is known as one), `tombstones` (what a human deleted) and `offsets` (how far
+transcripts were mined). Part of the hook's closure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = "state.db"
 _STEPS = (
     (
@@ -29,9 +29,16 @@ _STEPS = (
         "CREATE TABLE tombstones (memory TEXT PRIMARY KEY, text TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
         "CREATE INDEX tombstones_text ON tombstones (text)",
     ),
+    (
+        """CREATE TABLE offsets (path TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, offset INTEGER NOT NULL,
+            at INTEGER NOT NULL) WITHOUT ROWID""",
+    ),
 )
 _SHOWN_FOR_SECONDS = 30 * 86_400
 _TOMBSTONE_SECONDS = 90 * 86_400
+_MOST_TOMBSTONES = 10_000
+_DELETE_OLDEST_TOMBSTONES = """
+    DELETE FROM tombstones WHERE memory IN (SELECT memory FROM tombstones ORDER BY at DESC LIMIT -1 OFFSET ?)"""
 
 
 def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
@@ -82,9 +89,15 @@ def _migrate(connection: sqlite.Connection, path: str) -> None:
 
 def _back_up(connection: sqlite.Connection, target: str) -> None:
     """A copy of the database before it is changed for good; an older copy of the same version stays."""
-    if not os.path.exists(target):  # noqa: PTH110
-        connection.execute("VACUUM INTO ?", (target,))
-        os.chmod(target, 0o600)  # noqa: PTH101
+    if os.path.exists(target):  # noqa: PTH110
+        return
+    # Under another name first: a copy that a crash cut short must not pass for one, nor meet another process's.
+    temp = f"{target}.{os.getpid()}.tmp"
+    if os.path.exists(temp):  # noqa: PTH110
+        os.unlink(temp)  # noqa: PTH108
+    connection.execute("VACUUM INTO ?", (temp,))
+    os.chmod(temp, 0o600)  # noqa: PTH101
+    os.replace(temp, target)
 
 
 class State:
@@ -137,7 +150,8 @@ class State:
         rows = [(memory, text, int(now)) for memory, text in texts.items()]
         with sqlite.transaction(self.connection):
             self.connection.executemany("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", rows)
-            self.connection.execute("DELETE FROM tombstones WHERE at < ?", (int(now) - _TOMBSTONE_SECONDS,))
+            # By number, not by age: a clock that is wrong for a moment must not forget them all.
+            self.connection.execute(_DELETE_OLDEST_TOMBSTONES, (_MOST_TOMBSTONES,))
 
     def unbury(self, memories: Iterable[str]) -> None:
         """These are back: a human restored them."""
@@ -148,6 +162,17 @@ class State:
         """Ids of the memories that a human deleted."""
         return [row[0] for row in self.connection.execute("SELECT memory FROM tombstones")]
 
-    def buried(self, text: str) -> bool:
+    def buried(self, text: str, now: float) -> bool:
         """Whether a human deleted a memory with this text hash in the last 90 days."""
-        return bool(self.connection.execute("SELECT 1 FROM tombstones WHERE text = ?", (text,)).fetchone())
+        query = "SELECT 1 FROM tombstones WHERE text = ? AND at >= ?"
+        return bool(self.connection.execute(query, (text, int(now) - _TOMBSTONE_SECONDS)).fetchone())
+
+    def offset(self, path: str) -> tuple[str, int]:
+        """The fingerprint of a transcript and how far it was mined, in bytes; ("", 0) for a new one."""
+        row = self.connection.execute("SELECT fingerprint, offset FROM offsets WHERE path = ?", (path,)).fetchone()
+        return (row[0], row[1]) if row else ("", 0)
+
+    def remember_offset(self, path: str, fingerprint: str, offset: int, now: float) -> None:
+        """Every note of a transcript up to this offset is durable."""
+        row = (path, fingerprint, offset, int(now))
+        self.connection.execute("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?, ?)", row)

@@ -1,4 +1,4 @@
-"""The `core` tools: save, search, get, timeline and the Active Memory Slice, over the facade."""
+"""The `core` tools: save, search, get, timeline, the Active Memory Slice and sessions, over the facade."""
 
 from __future__ import annotations
 
@@ -130,6 +130,21 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             ),
             run=over(slice_),
         ),
+        Tool(
+            name="transcript_search",
+            description="Search what was said and done in earlier sessions of this project, word by word; answers "
+            "snippets, newest first among equals. For what no memory holds.",
+            schema=_schema(
+                {
+                    "query": {"type": "string", "minLength": 1, "maxLength": 500},
+                    "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
+                    "scope_id": _SCOPE,
+                    "everywhere": {"type": "boolean", "description": "sessions of all projects"},
+                },
+                ("query",),
+            ),
+            run=over(transcript_search),
+        ),
     )
 
 
@@ -179,6 +194,14 @@ def slice_(memem: Memem, arguments: Arguments) -> str:
         strict=arguments.get("scope_strict", False),
     )
     return slice_json(found) if arguments.get("raw_json") else render.slice_markdown(found)
+
+
+def transcript_search(memem: Memem, arguments: Arguments) -> str:
+    """transcript_search."""
+    from memem.recall.formats import passages
+
+    query, scope = arguments["query"], arguments.get("scope_id", "")
+    return passages(memem.transcripts(query, arguments["limit"], scope, everywhere=arguments.get("everywhere", False)))
 
 
 def _schema(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:

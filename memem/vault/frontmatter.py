@@ -18,6 +18,9 @@ _KEY = re.compile(r"""^(?P<key>[^\W\d][\w .-]*+|"[^"\n]+"|'[^'\n]+')[ \t]*+:(?=[
 _CONTINUES = re.compile(r"^([ \t]|-([ \t]|\r?\n?$))")
 _SINGLE = re.compile(r"^'((?:[^']|'')*)'[ \t]*(#.*)?$")
 _DOUBLE = re.compile(r'^"((?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*)"[ \t]*(#.*)?$')
+_REMARK = re.compile(
+    r"""^(?:[ \t]*+(?:"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^"'\s#]\S*+(?:[ \t]++(?!#)\S++)*+))?([ \t]++#.*)$"""
+)
 _FLOW_ITEM = re.compile(r"""\s*+("(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s,\[\]{}"'#&*!|>%@`][^,\[\]{}]*+)\s*+(?:,|$)""")
 _PLAIN_SAFE = re.compile(r"^[^\W\d_][\w ./()+-]*$")  # starts with a letter, holds nothing YAML could read otherwise
 _YAML_WORDS = frozenset("y n yes no true false on off null none nan inf".split())
@@ -82,7 +85,9 @@ class Frontmatter:
         new = [line + self.newline for line in format_value(key, value)]
         place = self._blocks().get(key)
         if place:
-            self.lines[place[0] : place[1]] = new
+            remark, comments = _comments(self.lines[place[0] : place[1]])
+            new[0] = new[0].removesuffix(self.newline) + remark + self.newline
+            self.lines[place[0] : place[1]] = [*new, *comments]
             return
         at = len(self.lines)
         while at and not self.lines[at - 1].strip():
@@ -103,7 +108,7 @@ class Frontmatter:
                 while reach < len(self.lines) and not _KEY.match(self.lines[reach]):
                     if _CONTINUES.match(self.lines[reach]):
                         end = reach + 1
-                    elif self.lines[reach].strip():
+                    elif self.lines[reach].strip() and not self.lines[reach].startswith("#"):
                         break
                     reach += 1
                 blocks.setdefault(match["key"].strip(" \"'"), (at, end))
@@ -132,6 +137,15 @@ def format_scalar(text: str) -> str:
 def _split_lines(text: str) -> list[str]:
     # str.splitlines also cuts at form feeds and U+2028, which editors and YAML take for text.
     return re.findall(r"[^\n\r]*(?:\r\n|\n|\r)|[^\n\r]+", text)
+
+
+def _comments(lines: list[str]) -> tuple[str, list[str]]:
+    """What a human remarked in a block: behind the value of its first line, and as lines of their own."""
+    value = lines[0].rstrip("\r\n").split(":", 1)[1]
+    if value.strip()[:1] in ("|", ">"):
+        return "", []  # the text of a block scalar may look like comments
+    remark = _REMARK.match(value)
+    return remark[1] if remark else "", [line for line in lines[1:] if line.lstrip().startswith("#")]
 
 
 def _simple_value(lines: list[str]) -> Any:

@@ -98,9 +98,12 @@ def render(memory: Memory, links: tuple[str, ...] = ()) -> bytes:
 
 
 def with_fields(data: bytes, fields: dict[str, Any]) -> bytes:
-    """The note with some frontmatter fields set and every other byte as it was."""
+    """The note with some frontmatter fields set and every other byte as it was.
+
+    One without frontmatter, or with half of it (a sync may be under way), stays as it is.
+    """
     head = Frontmatter(decode(data))
-    if not head.present:
+    if not head.closing:
         return data
     for key, value in fields.items():
         head.set(key, value)

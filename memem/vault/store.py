@@ -6,7 +6,9 @@ Every write is a temporary file in the same folder, synced, then linked or renam
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -16,19 +18,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from memem.errors import VaultUnavailable
-from memem.models import Memory
+from memem.models import NOTE_BYTES, Memory
 from memem.text import etag
 from memem.value import Value
 from memem.vault import note
 from memem.vault.conflicts import git_at_work
+from memem.vault.exchange import exchange
 from memem.vault.seen import remember, was_seen
 
 MEMORIES = "memories"
 TEMP_PREFIX = ".memem-"
 TEMP_SUFFIX = ".tmp"
-MAX_BYTES = 1_000_000  # a larger note is read up to here
+MAX_BYTES = NOTE_BYTES
 _GENERATED_FILES = ("_index.md",)
-_TEMP_AGE_SECONDS = 3600
+TEMP_AGE_SECONDS = 3600
 _EDIT_ATTEMPTS = 5
 
 
@@ -126,8 +129,10 @@ class Vault:
         except OSError:
             return False
 
-    def edit(self, path: str, change: Callable[[bytes], bytes]) -> None:
+    def edit(self, path: str, change: Callable[[bytes], bytes]) -> tuple[str, str]:
         """Change a note: read, change, and replace it only if nobody else changed it meanwhile; else read again.
+
+        Answers the content hashes of what was read and of what was written in its place.
 
         Raises:
             VaultUnavailable: the note cannot be written, or keeps changing under us; it is left as it is.
@@ -138,8 +143,9 @@ class Vault:
             for _ in range(_EDIT_ATTEMPTS):
                 before = _read_whole(target)
                 after = change(before)
-                if after == before or _write(target, after, replace=True, expected=content_hash(before)):
-                    return
+                seen = content_hash(before)
+                if after == before or _write(target, after, replace=True, expected=seen):
+                    return seen, content_hash(after)
         except OSError as error:
             raise _unavailable(target, error) from error
         raise VaultUnavailable(f"{target} keeps being rewritten by another program; try again later.")
@@ -160,7 +166,7 @@ class Vault:
 
     def sweep(self, now: float | None = None) -> int:
         """Remove temporary files that a crash left behind more than an hour ago; answers how many."""
-        limit = (time.time() if now is None else now) - _TEMP_AGE_SECONDS
+        limit = (time.time() if now is None else now) - TEMP_AGE_SECONDS
         gone = 0
         for temp in self.root.rglob(f"{TEMP_PREFIX}*{TEMP_SUFFIX}"):
             try:
@@ -246,14 +252,62 @@ def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> b
         _write_synced(temp, data, target if replace else None)
         if not replace:
             _publish(temp, target)
-        elif content_hash(_read_whole(target)) != expected:
+        elif not _replace(temp, target, expected, content_hash(data)):
             return False
-        else:
-            os.replace(temp, target)
         sync_folder(target.parent)
         return True
     finally:
         temp.unlink(missing_ok=True)
+
+
+def _replace(temp: Path, target: Path, expected: str, ours: str) -> bool:
+    """Put temp in the place of a target whose content hash is `expected`; False if it is another by now."""
+    with _alone(target.parent):
+        if content_hash(_read_whole(target)) != expected:
+            return False
+        if not exchange(temp, target):
+            os.replace(temp, target)
+        elif _hash_now(temp) != expected:
+            _give_back(temp, target, ours)
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One replacing of memem's at a time, so that only other programs are met; after a second it is not insisted on."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for _ in range(200):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(0.005)
+            except OSError:
+                break  # a network file system without locks
+        yield
+    finally:
+        os.close(handle)
+
+
+def _give_back(temp: Path, target: Path, ours: str) -> None:
+    """Undo an exchange that took what a human wrote a moment before it."""
+    try:
+        exchange(temp, target)
+        mine = _hash_now(temp) == ours
+    except OSError:
+        mine = False  # the note was renamed or deleted in that moment, and only we hold what was written to it
+    if not mine:  # or edited once more: both stay, and `memem conflicts` tells
+        stamp = time.strftime("%Y-%m-%d %H%M%S", time.gmtime())
+        os.replace(temp, target.with_name(f"{target.stem} (conflicted copy {stamp}).md"))
+
+
+def _hash_now(path: Path) -> str:
+    try:
+        return content_hash(_read_whole(path))
+    except OSError:
+        return ""
 
 
 def _write_synced(temp: Path, data: bytes, like: Path | None) -> None:

@@ -8,7 +8,7 @@ from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.writer import memory_index
 from memem.ingest.gate import LONGEST, LONGEST_TITLE, Gate
 from memem.ingest.spool import Spool
-from memem.models import GENERAL, Draft, Scope
+from memem.models import GENERAL, UNCONFIRMED, Draft, Scope
 from memem.vault.note import parse
 from memem.vault.store import Vault
 
@@ -309,6 +309,7 @@ def test_a_spooled_save_that_reached_the_vault_before_a_crash_is_not_written_twi
     assert desk.files() == [outcome.path]
     assert desk.spool.waiting() == []
 
+
 def test_an_old_note_that_cannot_be_marked_now_is_marked_later(memem, opened, monkeypatch):
     memem.save(Draft(content="The cluster runs Postgres 14 in production"))
 
@@ -323,3 +324,35 @@ def test_an_old_note_that_cannot_be_marked_now_is_marked_later(memem, opened, mo
     other.sync()
     assert [item.memory.id for item in other.memories()] == [outcome.memory.id]
     assert other.warnings() == ()
+
+
+def guess(desk, content, session, *evidence):
+    return desk.save(
+        content, trust="agent", source_type="mined", tags=(UNCONFIRMED,), source_session=session, evidence=evidence
+    )
+
+
+def test_a_guess_that_another_session_repeats_is_confirmed(desk):
+    old = guess(desk, "Redis must run on 6380", "s-1", "a").memory
+    outcome = guess(desk, "Redis must run on 6380", "s-2", "b")
+    assert outcome.memory.tags == ()
+    assert desk.note(old).replaced_by == outcome.memory.id
+
+
+@pytest.mark.parametrize(("session", "evidence"), [("s-1", "b"), ("s-2", "a")])
+def test_a_guess_is_not_confirmed_by_its_own_session_or_a_fork_of_it(desk, session, evidence):
+    guess(desk, "Redis must run on 6380", "s-1", "a")
+    assert guess(desk, "Redis must run on 6380", session, evidence).reason == "known"
+
+
+def test_a_guess_said_by_the_agent_on_purpose_is_confirmed(desk):
+    old = guess(desk, "Redis must run on 6380", "s-1").memory
+    outcome = desk.save("Redis must run on 6380", trust="agent", source_type="agent")
+    assert [memory.id for memory in outcome.replaced] == [old.id]
+    assert outcome.memory.tags == ()
+
+
+def test_a_guess_stands_beside_what_it_contradicts(desk):
+    old = desk.save("Redis must run on 6379").memory
+    assert guess(desk, "Redis must run on 6380", "s-1").action == "added"
+    assert desk.note(old).live

@@ -40,10 +40,11 @@ def volunteered(*memories: Memory, **fields: object) -> list[str]:
         {"layer": 3},
         {"trust": "web"},
         {"trust": "tool"},
+        {"tags": ("unconfirmed",)},
     ],
     ids=str,
 )
-def test_history_archive_and_foreign_words_are_never_volunteered(fields: dict[str, object]) -> None:
+def test_history_archive_guesses_and_foreign_words_are_never_volunteered(fields: dict[str, object]) -> None:
     index = filled(tunnel(1, **fields), tunnel(2))
     assert slices.for_prompt(index, query(), "", dict).ids == [tunnel(2).id]
     assert slices.for_session(index, query(), "").ids == [tunnel(2).id]

@@ -225,7 +225,7 @@ def test_setting_a_key_replaces_its_whole_block_and_nothing_behind_it():
     )
     head.set("tags", ["new"])
     head.set("status", "superseded")
-    assert head.text() == "---\ntags:\n- new\n\n# about the status\nstatus: superseded\nmine: |\n  x\n---\nb"
+    assert head.text() == "---\ntags:\n- new\n\n# about the status\nstatus: superseded # really\nmine: |\n  x\n---\nb"
 
 
 def test_setting_a_key_twice_changes_one_line():

@@ -1,0 +1,95 @@
+"""Commands over sessions: what their transcripts say, and what is worth keeping of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from memem.cli.main import emit, json_option, scope_option
+from memem.mining.session import Mined
+from memem.recall import render
+from memem.recall.formats import passages
+
+
+@click.command()
+@click.argument("query")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 20))
+@click.option("--all", "everywhere", is_flag=True, help="Sessions of all projects.")
+@scope_option
+@json_option
+@click.pass_obj
+def transcripts(memem: Any, /, query: str, limit: int, everywhere: bool, scope: str, as_json: bool) -> None:
+    """Search what was said and done in earlier sessions of this project.
+
+    \b
+    Example: memem transcripts "webhook twice"
+    """
+    found = memem().transcripts(query, limit, scope, everywhere=everywhere)
+    if as_json:
+        emit(found.as_dict() | {"passages": [passage.as_dict() for passage in found.passages]})
+    else:
+        click.echo(passages(found))
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option("--dry-run", is_flag=True, help="Show the lessons, write nothing.")
+@json_option
+@click.pass_obj
+def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Take the durable lessons of sessions into the vault: transcripts (.jsonl) or folders of them.
+
+    Patterns only: no model, nothing leaves the machine. Lessons in a human's own words may be shown unasked; the
+    others are found by search until they are confirmed. A session that was mined before is read from where it ended.
+
+    \b
+    Example: memem mine --dry-run ~/.claude/projects
+    """
+    done = []
+    for mined in _with_progress(memem().mine(paths, dry_run=dry_run), shown=not as_json):
+        done.append(mined)
+        if not as_json:
+            _report(mined, dry_run)
+    if as_json:
+        emit([_document(mined) for mined in done])
+        return
+    saved = sum(outcome.action != "skipped" for mined in done for outcome in mined.outcomes)
+    verb = "would be saved" if dry_run else "saved"
+    click.echo(
+        f"{len(done)} sessions, {saved} lessons {verb}, {sum(mined.unchanged for mined in done)} had nothing new"
+    )
+
+
+def _with_progress(sessions: Iterator[Mined], *, shown: bool) -> Iterator[Mined]:
+    if not shown or not sys.stderr.isatty():
+        yield from sessions
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed} sessions"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("mining", total=None)
+        for mined in sessions:
+            progress.advance(task)
+            yield mined
+
+
+def _report(mined: Mined, dry_run: bool) -> None:
+    for outcome in mined.outcomes:
+        if outcome.action != "skipped":
+            click.echo(("+ " if not dry_run else "? ") + render.index_line(outcome.memory))
+
+
+def _document(mined: Mined) -> dict[str, Any]:
+    lessons = [
+        {"action": outcome.action, "path": outcome.path, "memory": outcome.memory.as_dict()}
+        for outcome in mined.outcomes
+    ]
+    return mined.as_dict() | {"outcomes": lessons}
+
+
+COMMANDS = (transcripts, mine)

@@ -1,0 +1,300 @@
+"""Transcripts of Claude Code: where they are, and how they are read line by line in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from memem.errors import NotFound, Unavailable
+from memem.sources.events import Event
+from memem.sources.records import Decoder, Recent, Record
+from memem.sources.words import is_of_miner
+from memem.value import Value
+
+LONGEST_LINE = 4 * 1024 * 1024  # bytes; the longest seen in real files has 2.1 MB
+_PIECE = 1024 * 1024
+_BEFORE = 1024 * 1024  # read again before a start offset: a result there needs to know its call
+_HEAD_RECORDS, _HEAD_BYTES = 60, 512 * 1024
+_IDENTITY = 4096
+_PRIVATE = ("tool-results", "memory")  # folders beside transcripts that hold none
+_BLANK = " \t\r\n\0\ufeff"
+_GLUED = ('{"parentUuid":', '{"type":', '{"messageId":')
+_MOST_GLUED = 8
+_DECODER = json.JSONDecoder(strict=False)  # control characters inside strings are read
+
+
+class Head(Value):
+    """What the first records of a transcript tell: where it began, and whose it is."""
+
+    session: str
+    folder: str = ""
+    ours: bool = False  # a model call of memem itself
+
+
+class ClaudeCode:
+    """The source of Claude Code's sessions. `state` is memem's state folder: what ran in there is its own."""
+
+    def __init__(self, state: str = "") -> None:
+        self._state = os.path.normpath(state) if state else ""
+
+    def sessions(self, folder: str) -> Iterator[Path]:
+        """Transcripts below a folder (or the file itself) in order of their paths, without memem's own."""
+        for path in transcripts(folder):
+            try:
+                ours = self.head(path).ours
+            except (NotFound, Unavailable):
+                continue
+            if not ours:
+                yield path
+
+    def head(self, path: Path) -> Head:
+        """The session, folder and owner of a transcript, from its first records.
+
+        Raises:
+            NotFound, Unavailable: the file is gone, or cannot be read.
+        """
+        session, folder, prompt = "", "", None
+        with _open(path) as file:
+            for _ in range(_HEAD_RECORDS):
+                line = file.readline(LONGEST_LINE)
+                for record in _decoded(line)[0]:
+                    session = session or _string(record.get("sessionId"))
+                    folder = folder or _string(record.get("cwd"))
+                    prompt = _first_text(record) if prompt is None else prompt
+                if not line or file.tell() > _HEAD_BYTES or (folder and prompt is not None):
+                    break
+        inside = bool(self._state) and f"{os.path.normpath(folder)}/".startswith(f"{self._state}/") and bool(folder)
+        return Head(session=session or _session_of(path), folder=folder, ours=inside or is_of_miner(prompt or ""))
+
+    def read(self, path: Path, start: int = 0, seen: set[str] | None = None) -> Transcript:
+        """A transcript from a byte offset on.
+
+        `seen` holds uuids of records that were read before, from this file or others: forks copy them. Those met are
+        added to it.
+        """
+        return Transcript(path, start, seen)
+
+
+class Transcript:
+    """One pass over a file. While it runs, `offset` is behind the last line whose events were all taken."""
+
+    def __init__(self, path: Path, start: int = 0, seen: set[str] | None = None) -> None:
+        self.path = path
+        self.offset = start
+        self.skipped = 0
+        self.records = 0
+        self._start = start
+        self._seen = seen
+        self._recent: Recent[bool] = Recent()
+        self._decoder = Decoder(_session_of(path), _agent_of(path))
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Record types that are not known, counted."""
+        return self._decoder.unknown
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events from the start offset to the last complete line.
+
+        Raises:
+            NotFound, Unavailable: the file is gone, or cannot be read.
+        """
+        with _open(self.path) as file:
+            self._catch_up(file)
+            try:
+                yield from self._events(file)
+            except OSError as error:
+                raise Unavailable(
+                    f"{self.path} cannot be read: {error}. Check the disk and its permissions."
+                ) from error
+        yield from self._decoder.end()
+
+    def _catch_up(self, file: BinaryIO) -> None:
+        """Let the decoder see what stands before the start: calls, the queue. It was told already."""
+        if self._start <= 0:
+            return
+        at = max(self._start - _BEFORE, 0)
+        file.seek(at)
+        if at:
+            at += len(file.readline(self._start - at))
+        while at < self._start and (line := file.readline(self._start - at)):
+            at += len(line)
+            for record in _decoded(line)[0]:
+                self._decoder.take(record)
+                self._is_new(record, self._recent)
+        self._decoder.end()
+        self._decoder.unknown.clear()
+        file.seek(self._start)
+
+    def _events(self, file: BinaryIO) -> Iterator[Event]:
+        while line := file.readline(LONGEST_LINE + 1):
+            length, complete = len(line), line.endswith(b"\n")
+            if not complete and length > LONGEST_LINE:
+                rest = _to_line_end(file)
+                if rest is None:
+                    return
+                self.skipped += 1
+                self.offset += length + rest
+                continue
+            found, whole = _decoded(line)
+            # Without its line end a record is either cut off, and left for later, or whole all the same.
+            if not complete and not (found and whole):
+                return
+            self.skipped += not whole
+            self.records += len(found)
+            for record in found:
+                events = self._decoder.take(record)
+                if self._is_new(record, self._recent if self._seen is None else self._seen):
+                    yield from events
+            self.offset += length
+
+    def _is_new(self, record: Record, seen: set[str] | Recent[bool]) -> bool:
+        data = record.get("data")
+        inner = data.get("message") if record.get("type") == "progress" and isinstance(data, dict) else None
+        uuid = _string((inner if isinstance(inner, dict) else record).get("uuid"))
+        if not uuid:
+            return True
+        known = uuid in seen or uuid in self._recent
+        seen.add(uuid) if isinstance(seen, set) else seen.put(uuid, True)
+        return not known
+
+
+def fingerprint(path: Path) -> str:
+    """What a file is known by while it grows: `inode:length:hash` of its first 4 KB, or of all when it has less.
+
+    Raises:
+        NotFound, Unavailable: the file is gone, or cannot be read.
+    """
+    with _open(path) as file:
+        start = file.read(_IDENTITY)
+        return f"{os.fstat(file.fileno()).st_ino}:{len(start)}:{hashlib.sha256(start).hexdigest()[:16]}"
+
+
+def is_same(path: Path, known: str, offset: int = 0) -> bool:
+    """Whether a file is still the one of that fingerprint and holds at least `offset` bytes; else read it anew.
+
+    Raises:
+        NotFound, Unavailable: the file is gone, or cannot be read.
+    """
+    inode, _, rest = known.partition(":")
+    length, _, digest = rest.partition(":")
+    with _open(path) as file:
+        about = os.fstat(file.fileno())
+        if str(about.st_ino) != inode or about.st_size < offset or not length.isdigit():
+            return False
+        return hashlib.sha256(file.read(min(int(length), _IDENTITY))).hexdigest()[:16] == digest
+
+
+def transcripts(folder: str) -> Iterator[Path]:
+    """Every transcript below a folder, or the file itself, in order of their paths."""
+    top = Path(folder)
+    if top.is_file():
+        yield top
+        return
+    for name, folders, files in os.walk(top):
+        folders[:] = sorted(inner for inner in folders if inner not in _PRIVATE)
+        for file in sorted(files):
+            path = Path(name, file)
+            if file.endswith(".jsonl") and path.is_file():
+                yield path
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        # Not to block on a pipe that has a transcript's name.
+        file = open(path, "rb", buffering=_PIECE, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"the transcript {path} is gone.") from error
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"{path} cannot be read: {error}. Check its permissions.") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise Unavailable(f"{path} is no regular file: name a transcript (.jsonl).")
+    return file
+
+
+def _to_line_end(file: BinaryIO) -> int | None:
+    """Bytes to the end of the line, read and thrown away; None when the file ends before."""
+    length = 0
+    while piece := file.readline(_PIECE):
+        length += len(piece)
+        if piece.endswith(b"\n"):
+            return length
+    return None
+
+
+def _decoded(line: bytes) -> tuple[list[Record], bool]:
+    """The records on a line, and whether that was all of it. Two may stand on one line, glued."""
+    text = line.decode("utf-8", "replace").strip(_BLANK)
+    found: list[Record] = []
+    at = 0
+    while at < len(text):
+        record, end = _one(text, at)
+        if record is None:
+            last = _last(text, at)
+            return ([*found, last] if last else found), False
+        found.append(record)
+        at = end
+        while at < len(text) and text[at] in _BLANK:
+            at += 1
+    return found, True
+
+
+def _one(text: str, at: int) -> tuple[Record | None, int]:
+    try:
+        value, end = _DECODER.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None, at
+    return (value if isinstance(value, dict) else None), end
+
+
+def _last(text: str, at: int) -> Record | None:
+    """A whole record at the end of a line that begins with half of another one."""
+    places = deque(sorted(place for start in _GLUED for place in _places(text, start, at)), maxlen=_MOST_GLUED)
+    for place in reversed(places):
+        record, end = _one(text, place)
+        if record is not None and end == len(text) and isinstance(record.get("sessionId"), str):
+            return record
+    return None
+
+
+def _places(text: str, start: str, at: int) -> Iterator[int]:
+    """The last places of a text after a position, from behind."""
+    end = len(text)
+    for _ in range(_MOST_GLUED):
+        end = text.rfind(start, at + 1, end)
+        if end < 0:
+            return
+        yield end
+
+
+def _first_text(record: Record) -> str | None:
+    """The text of a record that may be the first prompt."""
+    if record.get("type") == "queue-operation" and isinstance(record.get("content"), str):
+        return _string(record["content"])
+    message = record.get("message")
+    if record.get("type") != "user" or record.get("isMeta") or not isinstance(message, dict):
+        return None
+    content: Any = message.get("content")
+    if isinstance(content, list):
+        texts = [block.get("text") for block in content if isinstance(block, dict)]
+        content = "\n".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else None
+
+
+def _session_of(path: Path) -> str:
+    return path.parent.parent.name if path.parent.name == "subagents" else path.stem
+
+
+def _agent_of(path: Path) -> str:
+    return path.stem.removeprefix("agent-") if path.stem.startswith("agent-") else ""
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,169 @@
+"""Search in transcripts: a plain scan, newest files first, bounded in bytes and seconds."""
+
+from __future__ import annotations
+
+import heapq
+import re
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from memem.errors import NotFound, Unavailable
+from memem.sources.claude_code import ClaudeCode, transcripts
+from memem.sources.events import HUMAN, Event
+from memem.text import fold, one_line, query_terms
+from memem.value import Value
+
+SNIPPET = 300
+MOST_BYTES = 400_000_000
+MOST_SECONDS = 5.0
+_LEAD = 60  # characters of a snippet before its first term
+_SHORT = 5  # letters; a shorter term counts only where a word begins
+_WEIGHTS = {"result": 0.0, "command": 0.2, "edit": 0.2, "boundary": 0.0}  # of the rest 0.5; less than one more term
+
+
+class Passage(Value):
+    """A place in a transcript: `role` is the kind of event, `human` whether these are a human's words."""
+
+    session: str
+    uuid: str
+    at: str
+    role: str
+    snippet: str
+    human: bool = False
+    folder: str = ""
+    terms: int = 0  # distinct terms of the question in it
+
+
+class Found(Value):
+    """What a scan found, best first, and how much it read; `complete` is false when it stopped at a bound."""
+
+    passages: tuple[Passage, ...]
+    files: int = 0
+    bytes: int = 0
+    complete: bool = True
+
+
+class Bounds(Value):
+    """How long a scan may take."""
+
+    bytes: int = MOST_BYTES
+    seconds: float = MOST_SECONDS
+    clock: Callable[[], float] = time.monotonic
+
+
+def search(
+    source: ClaudeCode,
+    folders: Iterable[str],
+    query: str,
+    *,
+    belongs: Callable[[str], bool],
+    redact: Callable[[str], str],
+    limit: int = 5,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+) -> Found:
+    """Places in the transcripts below some folders that hold most terms of the query, of equal ones the newest.
+
+    `belongs` tells whether a session that began in a folder is meant. Every text goes through `redact` before it is
+    cut, so that a cut cannot part a secret from what it is known by.
+    """
+    terms = _terms(query)
+    best: list[tuple[tuple[float, str, int], Event, int]] = []
+    end = bounds.clock() + bounds.seconds
+    files = read = number = 0
+    complete = True
+    for path in _newest(folders):
+        if bounds.clock() >= end or read >= bounds.bytes:
+            complete = False
+            break
+        try:
+            head = source.head(path)
+            if head.ours or not belongs(head.folder):
+                continue
+            files += 1
+            transcript = source.read(path)
+            for event in transcript:
+                number += 1
+                if count := _count(terms, event):
+                    weight = count + _WEIGHTS.get(event.kind, 0.5)
+                    # Of equal ones the newest; the number keeps the heap from comparing events.
+                    heapq.heappush(best, ((weight, event.at, -number), event, count))
+                    if len(best) > limit:
+                        heapq.heappop(best)
+                if number % 64 == 0 and (bounds.clock() >= end or read + transcript.offset > bounds.bytes):
+                    complete = False
+                    break
+            read += transcript.offset
+        except (NotFound, Unavailable):
+            continue  # it went away, or was never ours to read
+    ranked = sorted(best, key=lambda entry: entry[0], reverse=True)
+    passages = tuple(_passage(event, terms, count, redact) for _, event, count in ranked)
+    return Found(passages=passages, files=files, bytes=read, complete=complete)
+
+
+def _newest(folders: Iterable[str]) -> list[Path]:
+    found: dict[Path, float] = {}
+    for path in (path for folder in folders for path in transcripts(folder)):
+        try:
+            found[path] = path.stat().st_mtime
+        except OSError:
+            continue
+    return sorted(found, key=lambda path: (-found[path], path))
+
+
+def _terms(query: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Terms as they are looked for: a plural's stem, short ones at the start of a word only."""
+    found = query_terms(query, limit=12)
+    words = dict.fromkeys(found.words or found.compounds or fold(query).split())
+    stems = [
+        word[:-1] if word.isascii() and len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word
+        for word in words
+    ]
+    return [
+        (stem, re.compile(("" if len(stem) >= _SHORT or not stem.isascii() else r"(?<![^\W_])") + re.escape(stem)))
+        for stem in dict.fromkeys(stems)
+    ]
+
+
+def _count(terms: list[tuple[str, re.Pattern[str]]], event: Event) -> int:
+    if event.kind == "boundary":
+        return 0
+    text = fold(event.text)
+    return sum(stem in text and pattern.search(text) is not None for stem, pattern in terms)
+
+
+def _passage(
+    event: Event, terms: list[tuple[str, re.Pattern[str]]], count: int, redact: Callable[[str], str]
+) -> Passage:
+    return Passage(
+        session=event.session,
+        uuid=event.uuid,
+        at=event.at,
+        role=event.kind,
+        snippet=_snippet(one_line(redact(event.text)), terms),
+        human=event.kind in HUMAN,
+        folder=event.folder,
+        terms=count,
+    )
+
+
+def _snippet(text: str, terms: list[tuple[str, re.Pattern[str]]]) -> str:
+    """The stretch of a text that holds most terms."""
+    if len(text) <= SNIPPET:
+        return text
+    folded = text.lower()  # as long as the text, so that places agree; a letter with an accent may be missed
+    folded = folded if len(folded) == len(text) else text
+    places = sorted((match.start(), number) for number, (_, term) in enumerate(terms) for match in _some(term, folded))
+    room = SNIPPET - 2 - _LEAD
+
+    def held(start: int) -> int:
+        return len({number for place, number in places if start <= place < start + room})
+
+    start = max((place for place, _ in places), key=lambda place: (held(place), -place), default=0)
+    first = min(max(0, start - _LEAD), len(text) - (SNIPPET - 2))
+    cut = text[first : first + SNIPPET - 2]
+    return ("…" if first else "") + cut + ("…" if first + len(cut) < len(text) else "")
+
+
+def _some(term: re.Pattern[str], text: str) -> list[re.Match[str]]:
+    return [match for match, _ in zip(term.finditer(text), range(20), strict=False)]

@@ -1,0 +1,108 @@
+"""The watcher: what a human does in the vault is in the index without any call of a tool."""
+
+import threading
+
+import pytest
+
+from memem.errors import VaultUnavailable
+from memem.index.reader import open_reader
+from memem.text import query_terms
+from memem.watch import Watcher
+
+from .home import SECONDS
+
+REDIS = "Redis must run on 6380"
+
+
+@pytest.fixture
+def watcher(memem):
+    """A watcher at work, which settles fast."""
+    memem.sync()
+    watching = Watcher(memem, settle=0.02)
+    if not watching.start():
+        pytest.skip("this system sends no notifications of files")
+    yield watching
+    watching.stop()
+
+
+def rows(home, words):
+    """What another process reads in the index now, without a sync."""
+    index = open_reader(home.dir)
+    found = [item.path for item in index.search(query_terms(words), 10)]
+    index.close()
+    return found
+
+
+def followed(watcher, home, words, wanted):
+    """Wait for syncs until the index says it; the last one follows the last change."""
+    while rows(home, words) != wanted:
+        assert watcher.synced.wait(SECONDS), f"{words!r} is not {wanted} in the index"
+        watcher.synced.clear()
+
+
+def test_new_edited_moved_and_deleted_notes_are_followed_without_a_call(watcher, home, vault):
+    path = vault.write("by-hand.md", f"---\ntitle: Ports\n---\n\n{REDIS}\n")
+    followed(watcher, home, "redis", ["memories/by-hand.md"])
+    path.write_text("---\ntitle: Ports\n---\n\nValkey must run on 6380\n")
+    followed(watcher, home, "valkey", ["memories/by-hand.md"])
+    assert rows(home, "redis") == []
+    other = path.with_name("editor.tmp")
+    other.write_text("---\ntitle: Ports\n---\n\nDragonfly must run on 6380\n")
+    other.replace(path)
+    followed(watcher, home, "dragonfly", ["memories/by-hand.md"])
+    (path.parent / "sub").mkdir()
+    path.rename(path.parent / "sub" / "moved.md")
+    followed(watcher, home, "dragonfly", ["memories/sub/moved.md"])
+    (path.parent / "sub" / "moved.md").unlink()
+    followed(watcher, home, "dragonfly", [])
+
+
+def test_a_note_in_a_folder_that_was_made_a_moment_ago_is_followed(watcher, home, vault):
+    folder = vault.root / "memories" / "new" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "a.md").write_text(f"{REDIS}\n")
+    followed(watcher, home, "redis", ["memories/new/deep/a.md"])
+    (folder / "a.md").write_text("Valkey must run on 6380\n")
+    followed(watcher, home, "valkey", ["memories/new/deep/a.md"])
+
+
+def test_a_sync_that_fails_does_not_end_the_watching(watcher, home, vault, memem, monkeypatch):
+    failed = threading.Event()
+
+    def fail():
+        failed.set()
+        raise VaultUnavailable("the vault is not there")
+
+    with monkeypatch.context() as fault:
+        fault.setattr(memem, "sync", fail)
+        vault.write("first.md", f"{REDIS}\n")
+        assert failed.wait(SECONDS)
+    vault.write("second.md", "Valkey must run on 6380\n")
+    followed(watcher, home, "valkey", ["memories/second.md"])
+    assert rows(home, "redis") == ["memories/first.md"]
+
+
+def test_a_burst_of_edits_is_one_sync_or_a_few(watcher, home, vault, memem, monkeypatch):
+    real, calls = memem.sync, []
+
+    def count():
+        calls.append(1)
+        return real()
+
+    monkeypatch.setattr(memem, "sync", count)
+    for number in range(100):
+        vault.write(f"{number}.md", f"Lesson about zebra{number}\n")
+    followed(watcher, home, "zebra99", ["memories/99.md"])
+    assert len(calls) < 50
+
+
+def test_a_vault_that_is_not_there_is_not_watched(memem, tmp_path):
+    memem.vault.root.rename(tmp_path / "away")
+    assert not Watcher(memem).start()
+
+
+def test_it_ends_when_it_is_told(memem):
+    watching = Watcher(memem)
+    if watching.start():
+        watching.stop()
+    assert "memem-watch" not in {thread.name for thread in threading.enumerate()}
