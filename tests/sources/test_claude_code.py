@@ -431,11 +431,18 @@ def test_t3_file_that_shrank_or_was_replaced_is_known(path: Path, tmp_path: Path
 
 _CHILD = """
 import resource, sys
+def peak():
+    # The figure of the resource module begins with what the parent had before the exec.
+    try:
+        status = open("/proc/self/status").read()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(status.split("VmHWM:")[1].split()[0])
 from pathlib import Path
 from memem.sources.claude_code import ClaudeCode
 transcript = ClaudeCode().read(Path(sys.argv[1]))
 prompts = sum(event.kind == "prompt" for event in transcript)
-print(prompts, transcript.skipped, transcript.offset, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(prompts, transcript.skipped, transcript.offset, peak())
 """
 
 

@@ -1,0 +1,97 @@
+"""From a transcript to notes: what is saved, what is remembered, and that nothing is mined twice or lost."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from memem.app import Memem
+from memem.cli import demo
+from memem.errors import BadInput, VaultUnavailable
+from memem.models import Draft
+from memem.vault import store
+
+SAMPLE = Path(demo.__file__).parent / "sample" / "session.jsonl"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    path = tmp_path / "projects" / "-home-dana-harbor" / "session.jsonl"
+    path.parent.mkdir(parents=True)
+    shutil.copy(SAMPLE, path)
+    return path
+
+
+def mined(memem: Memem, path: Path, **options: bool) -> list[str]:
+    return [
+        outcome.memory.body
+        for one in memem.mine([str(path)], **options)
+        for outcome in one.outcomes
+        if outcome.action != "skipped"
+    ]
+
+
+def test_a_session_is_mined_once(memem: Memem, session: Path) -> None:
+    first = mined(memem, session)
+    assert any("6397" in body for body in first)
+    assert mined(memem, session) == []
+    assert [item.memory.source_type for item in memem.memories("*")] == ["mined"] * len(first)
+    assert all(item.memory.evidence and item.memory.source_session for item in memem.memories("*"))
+
+
+def test_a_dry_run_writes_nothing_and_remembers_nothing(memem: Memem, session: Path) -> None:
+    planned = mined(memem, session, dry_run=True)
+    assert memem.memories("*") == []
+    assert mined(memem, session) == planned
+
+
+def test_a_grown_session_gives_only_what_is_new(memem: Memem, session: Path) -> None:
+    lines = SAMPLE.read_bytes().splitlines(keepends=True)
+    session.write_bytes(b"".join(lines[:40]))
+    first = mined(memem, session)
+    session.write_bytes(b"".join(lines))
+    second = mined(memem, session)
+    assert first
+    assert second
+    assert not set(first) & set(second)
+
+
+def test_the_offset_stays_when_nothing_can_be_saved(
+    memem: Memem, session: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise VaultUnavailable("no space anywhere")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.Vault, "create", full)
+        patched.setattr("memem.ingest.spool.Spool.keep", full)
+        with pytest.raises(VaultUnavailable):
+            mined(memem, session)
+    assert any("6397" in body for body in mined(memem, session))
+
+
+def test_what_a_human_deleted_is_not_mined_again(memem: Memem, session: Path) -> None:
+    mined(memem, session)
+    victim = next(item for item in memem.memories("*") if "6397" in item.memory.body)
+    (memem.vault.root / victim.path).unlink()
+    memem.sync()
+    copy = session.with_name("fork.jsonl")
+    shutil.copy(session, copy)
+    mined(memem, copy)
+    assert not any("6397" in item.memory.body for item in memem.memories("*"))
+
+
+def test_a_guess_is_found_by_search_but_not_volunteered_until_confirmed(memem: Memem, session: Path) -> None:
+    mined(memem, session)
+    guess = next(item.memory for item in memem.memories("*") if "unconfirmed" in item.memory.tags)
+    assert guess.id in memem.search(guess.body, scope="local:harbor").ids
+    assert guess.id not in memem.volunteered(guess.body, "local:harbor").ids
+    confirmed = memem.save(Draft(content=guess.body), "local:harbor").memory
+    assert confirmed.id in memem.volunteered(guess.body, "local:harbor").ids
+
+
+def test_a_path_that_does_not_exist_is_named(memem: Memem) -> None:
+    with pytest.raises(BadInput, match="does not exist"):
+        list(memem.mine(["/nowhere/at/all"]))
