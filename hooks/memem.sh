@@ -30,8 +30,8 @@ sys.path.insert(0, sys.argv[1])
 from memem.bootstrap import use_environment
 from memem.config import load
 use_environment(load())
-from memem.__main__ import main
-main(["sync", "--quiet"])'
+from memem.app import Memem # not the command line, which needs a dependency that may still be missing
+Memem().sync()'
 
 for py in "$py" python3 python3.14 python3.13 python3.12 python3.11; do
     [ -n "$py" ] || continue

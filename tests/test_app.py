@@ -266,3 +266,11 @@ def test_processes_that_start_at_once_share_one_index(home, checkout):
 def test_a_broken_config_of_git_does_not_stop_anything(memem, save, checkout):
     (Path(checkout) / ".git" / "config").write_bytes(b'\xff\x00[remote "origin"\nurl')
     assert save("Redis must run on 6380").project == "local:shop"
+
+
+def test_a_fact_corrected_many_times_is_recalled_as_it_is_now(memem):
+    for port in range(6311, 6327):
+        memem.save(Draft(content=f"Redis listens on port {port} in the dev compose file."))
+    assert [item.memory.body for item in memem.memories()] == ["Redis listens on port 6326 in the dev compose file."]
+    assert len(memem.search("redis port", limit=1).found) == 1
+    assert len(memem.volunteered("On which port does Redis listen in the dev compose file?").found) == 1

@@ -514,3 +514,22 @@ def test_files_of_the_hook_are_private(redis: Home) -> None:
     redis.shim("UserPromptSubmit", '{"broken')
     for name in ("state.db", "events.jsonl", "hook-failures.log"):
         assert (redis.state / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_note_edited_while_no_session_ran_opens_the_next_one_as_it_is_now(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.welcomed()
+    home.save("This project is a harbor service in Go.", layer=0)
+    for note in home.notes.iterdir():
+        note.write_text(note.read_text().replace("in Go.", "in Rust."), encoding="utf-8")
+    answer = home.shim("SessionStart", json.dumps({"source": "startup", "cwd": str(home.project)}))
+    assert "harbor service in Rust." in answer
+
+
+def test_notes_that_were_only_touched_are_shown_at_once(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.welcomed()
+    home.save(REDIS)
+    for note in home.notes.iterdir():
+        os.utime(note, (1, 1))
+    assert REDIS in home.prompt(ASKED)

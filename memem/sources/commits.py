@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator
 
 _LONGEST = 20_000
-_CALL = re.compile(r"\bgit(?:\s+(?:-[cC]\s+\S+|--?[\w-]+(?:=\S+)?))*\s+commit(?![\w-])")
+_MOST_CALLS = 20
+# Bounded everywhere: a command is anybody's text, and may be made to take for ever.
+_CALL = re.compile(
+    r"\bgit(?:\s{1,20}(?:-[cC]\s{1,20}\S{1,500}|-(?![cC]\s)[\w-]{1,50}(?:=\S{1,500})?)){0,6}\s{1,20}commit(?![\w-])"
+)
 _CLUSTER = re.compile(r"-[apqsvne]*m(.*)\Z", re.DOTALL)
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1[^\n]*\n(.*?)(?:\n[ \t]*\2\b|\Z)", re.DOTALL)
 _SUBSTITUTED = re.compile(r"\$\(\s*cat\s*(?=<<)")
@@ -22,7 +26,9 @@ def messages(command: str) -> list[str]:
     if "commit" not in command:
         return []
     command = command[:_LONGEST]
-    found = [_message(command, call.end()) for call in _CALL.finditer(command)]
+    found = [
+        _message(command, call.end()) for call, _ in zip(_CALL.finditer(command), range(_MOST_CALLS), strict=False)
+    ]
     return [text for text in (_BLANKS.sub("\n\n", _TRAILERS.sub("", text)).strip() for text in found) if text]
 
 

@@ -309,3 +309,13 @@ def test_list_in_a_terminal_is_a_table_of_titles_as_they_are(home: Home) -> None
     os.close(leader)
     assert (done.returncode, done.stderr) == (0, b"")
     assert "[bold]uv[/bold]" in text
+
+
+def test_demo_leaves_a_folder_that_is_not_its_own_alone(home: Home) -> None:
+    stranger = home.state / "demo" / "mine.txt"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("keep me")
+    done = home.run("demo")
+    assert done.returncode == 2
+    assert "left alone" in done.stderr
+    assert stranger.read_text() == "keep me"

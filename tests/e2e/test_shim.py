@@ -33,7 +33,7 @@ class Shim:
         self.write("__init__", "")
         self.write("config", "def load(): return 'config'\n")
         self.write("bootstrap", "def use_environment(config): assert config == 'config'\n")
-        self.write("__main__", "def main(argv): pass\n")
+        self.write("app", "class Memem:\n    def sync(self): pass\n")
         self.write("hook", _ECHO)
         self.use(sys.executable)
         self.environment = {"PATH": "/nowhere", "HOME": str(root), "MEMEM_DIR": str(self.state)}
@@ -140,18 +140,19 @@ def test_plugin_folder_stays_clean_and_the_state_private(shim: Shim) -> None:
 def test_session_start_does_not_wait_for_the_sync(shim: Shim, tmp_path: Path) -> None:
     go, done = _fifo(tmp_path / "go"), _fifo(tmp_path / "done")
     shim.write(
-        "__main__",
+        "app",
         f"""\
-def main(argv):
-    open({str(tmp_path / "go")!r}).readline()
-    open({str(tmp_path / "done")!r}, "w").write(" ".join(argv))
+class Memem:
+    def sync(self):
+        open({str(tmp_path / "go")!r}).readline()
+        open({str(tmp_path / "done")!r}, "w").write("synced")
 """,
     )
     try:
         assert shim.run("SessionStart") == "SessionStart:{}:1"  # its output is closed, though the sync still waits
         os.write(go, b"now\n")
         assert select.select([done], [], [], 20)[0], "the sync was not started"
-        assert os.read(done, 100) == b"sync --quiet"
+        assert os.read(done, 100) == b"synced"
     finally:
         os.close(go)
         os.close(done)

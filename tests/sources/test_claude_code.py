@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -613,3 +614,18 @@ def test_sample_session_reads_as_its_human_wrote_it() -> None:
     assert (transcript.skipped, transcript.unknown, transcript.records) == (0, {}, len(records))
     text = "".join(event.text for event in events)
     assert not [noise for noise in ("dock-2", "/model", "memem-recall") if noise in text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<ide_x " * 5_000, "git -c --a " * 1_500 + "commit", "git" + " --a" * 4_000 + " commit", "git commit -F - <<a\n" * 900,
+     'git commit -m "$(cat <<a\n' * 700, "<memem-recall" * 3_000, "\x1b]" * 5_000, '"a\\' * 5_000, "<a-" * 9_000],
+    ids=range(9),
+)  # fmt: skip
+def test_hostile_text_takes_no_time(path: Path, text: str) -> None:
+    write(
+        path, user(text), user(f"<bash-input>{text}</bash-input>"), agent(text), call("AskUserQuestion"), result(text)
+    )
+    before = time.process_time()
+    read(path)
+    assert time.process_time() - before < 1.5
