@@ -11,7 +11,7 @@ _SETTLE_SECONDS = 0.3  # editors write a file in several steps
 
 
 class Watcher:
-    """Syncs after changes in the vault's memem folder, from a thread of its own. Use it as a context manager."""
+    """Syncs after changes in the vault's memem folder, from a thread of its own, until it is stopped."""
 
     def __init__(self, memem: Memem, settle: float = _SETTLE_SECONDS) -> None:
         self._memem = memem

@@ -14,6 +14,10 @@ from .home import SECONDS
 REDIS = "Redis must run on 6380"
 
 
+# watchdog meets a folder twice when it is made together with its parent, and says so; nothing is lost by it.
+pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
+
+
 @pytest.fixture
 def watcher(memem):
     """A watcher at work, which settles fast."""

@@ -616,12 +616,20 @@ def test_sample_session_reads_as_its_human_wrote_it() -> None:
     assert not [noise for noise in ("dock-2", "/model", "memem-recall") if noise in text]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["<ide_x " * 5_000, "git -c --a " * 1_500 + "commit", "git" + " --a" * 4_000 + " commit", "git commit -F - <<a\n" * 900,
-     'git commit -m "$(cat <<a\n' * 700, "<memem-recall" * 3_000, "\x1b]" * 5_000, '"a\\' * 5_000, "<a-" * 9_000],
-    ids=range(9),
-)  # fmt: skip
+HOSTILE = {
+    "tags": "<ide_x " * 5_000,
+    "options": "git -c --a " * 1_500 + "commit",
+    "flags": "git" + " --a" * 4_000 + " commit",
+    "documents": "git commit -F - <<a\n" * 900,
+    "substitutions": 'git commit -m "$(cat <<a\n' * 700,
+    "markers": "<memem-recall" * 3_000,
+    "escapes": "\x1b]" * 5_000,
+    "answers": '"a\\' * 5_000,
+    "dashes": "<a-" * 9_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_takes_no_time(path: Path, text: str) -> None:
     write(
         path, user(text), user(f"<bash-input>{text}</bash-input>"), agent(text), call("AskUserQuestion"), result(text)
