@@ -103,7 +103,7 @@ def _python(_: Memem) -> Check:
 
 def _dependencies(_: Memem) -> Check:
     missing = []
-    for module in ("yaml", "rapidfuzz", "click", "detect_secrets"):
+    for module in ("yaml", "rapidfuzz", "click", "detect_secrets", "rich", "watchdog"):
         try:
             __import__(module)
         except ImportError:

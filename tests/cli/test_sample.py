@@ -6,11 +6,13 @@ import fnmatch
 import json
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from memem.models import KINDS
 
 SAMPLE = files("memem.cli") / "sample"
+LESSONS = Path(__file__).with_name("lessons.json")  # what a reader of the session would keep
 PROJECT_FOLDER = "/home/dana/harbor"
 FIELDS = {"content", "title", "kind", "layer", "importance", "keys", "paths", "evidence"}
 LARGEST = 80_000
@@ -29,7 +31,7 @@ def session() -> list[dict[str, Any]]:
 
 
 def lessons() -> list[dict[str, Any]]:
-    return json.loads((SAMPLE / "lessons.json").read_bytes())
+    return json.loads(LESSONS.read_bytes())
 
 
 def blocks(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -45,8 +47,8 @@ def test_every_line_of_the_session_is_a_record():
 
 
 def test_files_have_lf_endings_and_end_in_a_newline():
-    for name in ("session.jsonl", "lessons.json"):
-        data = (SAMPLE / name).read_bytes()
+    for path in (SAMPLE / "session.jsonl", LESSONS):
+        data = path.read_bytes()
         assert b"\r" not in data
         assert data.endswith(b"\n")
         assert not data.endswith(b"\n\n")
