@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "hook.conf"
 CONFIG_FILE = "config.toml"
+KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
 
@@ -69,6 +70,22 @@ class Config(Value):
     )
     extra_session_dirs: str = option(
         "", "MEMEM_EXTRA_SESSION_DIRS", "More folders of sessions to read, separated by colons."
+    )
+    llm: str = option(
+        "none",
+        "MEMEM_LLM",
+        "Model for mining: `claude`, `anthropic`, `openai`, `ollama`, or `auto`, the first ready one. It spends tokens.",
+        choices=("none", "auto", "claude", "anthropic", "openai", "ollama"),
+    )
+    llm_model: str = option(
+        "", "MEMEM_LLM_MODEL", "Name of the model; `claude` and `anthropic` use a Haiku, the others need one."
+    )
+    llm_url: str = option("", "MEMEM_LLM_URL", "Address of the model's API, such as `http://127.0.0.1:8000/v1`.")
+    llm_concurrency: int = option(2, "MEMEM_LLM_CONCURRENCY", "Most model calls at once, over all processes.")
+    llm_timeout: int = option(120, "MEMEM_LLM_TIMEOUT MEMEM_HAIKU_TIMEOUT", "Seconds that one model call may take.")
+    daily_usd: float = option(1.0, "MEMEM_DAILY_USD", "Most US dollars for models in a day; mining waits beyond it.")
+    daily_tokens: int = option(
+        1_000_000, "MEMEM_DAILY_TOKENS", "Most tokens for models in a day, read and written; mining waits beyond it."
     )
     skip_sync: bool = option(
         False, "MEMEM_SKIP_SYNC", "The bootstrap does not install or update dependencies (for development)."
@@ -149,6 +166,11 @@ def load_snapshot(environ: Mapping[str, str]) -> Config:
     return resolve(environ, values, lenient=True)[0]
 
 
+def keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """The keys of models that the environment holds. They are no options, so that nothing that shows options shows them."""
+    return {name: environ[name].strip() for name in KEYS if environ.get(name, "").strip()}
+
+
 def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     """The values of `config.toml`, or nothing when there is no such file.
 
@@ -207,6 +229,10 @@ def _coerce(name: str, spec: Option, value: Any, origin: str) -> Any:
         if text.isascii() and text.isdigit() and len(text) < 10:
             return int(text)
         raise BadInput(f"{origin} sets {name} to {text!r}: use a whole number.")
+    if isinstance(spec.default, float):
+        if text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 10:
+            return float(text)
+        raise BadInput(f"{origin} sets {name} to {text!r}: use a number such as 0.5.")
     if spec.choices:
         if text.lower() not in spec.choices:
             raise BadInput(f"{origin} sets {name} to {text!r}: use {', '.join(spec.choices)}.")

@@ -6,7 +6,14 @@ MememError
 ├── NotReady            something is still being installed or built: retry             exit 20
 ├── Unavailable         a folder, database or tool cannot be used now                  exit 4
 │   ├── VaultUnavailable    the vault is missing, read-only or full
-│   └── StateUnavailable    the state folder is missing, read-only or full
+│   ├── StateUnavailable    the state folder is missing, read-only or full
+│   └── ModelUnusable       the model needs a human: login, key, quota, address
+├── TransientError      it may well work later: the work waits, it is not to blame     exit 20
+│   └── Stopped             we were asked to stop
+├── PermanentError      the work itself is at fault: it is not tried again unchanged   exit 1
+│   ├── Refused             the model declined
+│   ├── Truncated           question or answer did not fit: halve it
+│   └── Malformed           the answer did not fit the schema, asked twice
 └── Damaged             a file of ours cannot be read and must not be overwritten      exit 5
 """
 
@@ -49,6 +56,48 @@ class VaultUnavailable(Unavailable):
 
 class StateUnavailable(Unavailable):
     """The state folder cannot be written; memem goes on read-only from the vault."""
+
+
+class ModelUnusable(Unavailable):
+    """The model cannot be used until a human mends login, key, quota or settings; no work is to blame."""
+
+
+class TransientError(MememError):
+    """A fault that passes by itself.
+
+    `retry_after` is the seconds that the other side asked for, at most an hour. `counted` means that the work may be
+    the cause after all (it got its process killed), so that it is not tried for ever.
+    """
+
+    exit_code = 20
+
+    def __init__(self, message: str, *, retry_after: float | None = None, counted: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after, self.counted = retry_after, counted
+
+
+class Stopped(TransientError):
+    """The work was put down because this process is to end."""
+
+
+class PermanentError(MememError):
+    """The work fails however often it is tried; `spent` is the answer that was paid for all the same, if any."""
+
+    def __init__(self, message: str, *, spent: object = None) -> None:
+        super().__init__(message)
+        self.spent = spent
+
+
+class Refused(PermanentError):
+    """The model declined to answer."""
+
+
+class Truncated(PermanentError):
+    """The question was too long, or the answer was cut off; in halves it fits."""
+
+
+class Malformed(PermanentError):
+    """The answer did not fit the schema, not even when asked again."""
 
 
 class Damaged(MememError):
