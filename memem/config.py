@@ -74,7 +74,7 @@ class Config(Value):
     llm: str = option(
         "none",
         "MEMEM_LLM",
-        "Model for mining: `claude`, `anthropic`, `openai`, `ollama`, or `auto`, the first ready one. It spends tokens.",
+        "Model for mining: `claude`, `anthropic`, `openai`, `ollama`, or `auto`: the first ready one. Spends tokens.",
         choices=("none", "auto", "claude", "anthropic", "openai", "ollama"),
     )
     llm_model: str = option(
@@ -167,7 +167,7 @@ def load_snapshot(environ: Mapping[str, str]) -> Config:
 
 
 def keys(environ: Mapping[str, str]) -> dict[str, str]:
-    """The keys of models that the environment holds. They are no options, so that nothing that shows options shows them."""
+    """The keys of models in the environment. They are no options, so that nothing that shows options shows them."""
     return {name: environ[name].strip() for name in KEYS if environ.get(name, "").strip()}
 
 

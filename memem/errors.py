@@ -21,9 +21,13 @@ from __future__ import annotations
 
 
 class MememError(Exception):
-    """Base of all errors that memem raises on purpose; `str()` is one line fit to print."""
+    """Base of all errors that memem raises on purpose; `str()` is one line fit to print.
+
+    `spent` is what a model was paid although the call failed: an `Answer` without data, or None.
+    """
 
     exit_code = 1
+    spent: object = None
 
 
 class BadInput(MememError):
@@ -81,11 +85,7 @@ class Stopped(TransientError):
 
 
 class PermanentError(MememError):
-    """The work fails however often it is tried; `spent` is the answer that was paid for all the same, if any."""
-
-    def __init__(self, message: str, *, spent: object = None) -> None:
-        super().__init__(message)
-        self.spent = spent
+    """The work fails however often it is tried."""
 
 
 class Refused(PermanentError):
