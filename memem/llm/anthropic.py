@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from memem.errors import MememError, Refused, Truncated
+from memem.errors import ModelUnusable, Refused, Truncated
 from memem.llm import calls, prices
 from memem.llm.faults import failure
 from memem.llm.protocol import MAX_OUTPUT_TOKENS, SYSTEM, Answer, Reply, paid, settled
@@ -40,6 +40,7 @@ class Anthropic:
 
     def ask(self, prompt: str, schema: Mapping[str, Any], *, stop: Any) -> Answer:
         """The document that answers the prompt."""
+        import anthropic  # noqa: F401 - a second or more the first time, which is not the model's
 
         def once(question: str) -> Reply:
             return _reply(calls.within(lambda: self._call(question, schema), self.name, self._seconds, stop))
@@ -67,14 +68,20 @@ class Anthropic:
                 code = error.type or ""
                 raise failure(self.name, error.status_code, error.response.headers, code, error.message) from None
             except anthropic.APIConnectionError as error:
-                if isinstance(error.__cause__, MememError):
-                    raise error.__cause__ from None
-                raise calls.unreachable(self.name, error.__cause__ or error) from None
+                cause = error.__cause__
+                raise cause if isinstance(cause, Exception) else calls.unreachable(self.name, error) from None
             except anthropic.APIError:  # a status of success around something else
                 raise failure(self.name, 404, {}) from None
 
 
 def _reply(message: Message) -> Reply:
+    try:
+        return _read(message)
+    except (AttributeError, TypeError):  # the SDK passes on whatever came with a status of success
+        raise ModelUnusable("the server does not speak the Anthropic protocol: check MEMEM_LLM_URL.") from None
+
+
+def _read(message: Message) -> Reply:
     usage = message.usage
     read = usage.input_tokens + (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
     spent = Answer(

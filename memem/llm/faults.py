@@ -47,7 +47,8 @@ def failure(name: str, status: int, headers: Mapping[str, str], code: str = "", 
     """
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
     if kind is None and status in (400, 422):
-        kind = next((kind for pattern, kind in _BY_WORDS if re.search(pattern, words, re.IGNORECASE)), PermanentError)
+        said = words[:300].lower()  # beyond it there may be the prompt
+        kind = next((kind for pattern, kind in _BY_WORDS if re.search(pattern, said)), PermanentError)
     if kind is None:
         kind = TransientError if status >= 500 else ModelUnusable
     said = f"{status}, {code}" if re.fullmatch(r"[a-z0-9_.-]{1,40}", code) else str(status)
