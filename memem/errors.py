@@ -14,6 +14,8 @@ MememError
 │   ├── Refused             the model declined
 │   ├── Truncated           question or answer did not fit: halve it
 │   └── Malformed           the answer did not fit the schema, asked twice
+├── Paused              waits until a known time through no fault of its own: retry    exit 20
+├── LeaseLost           another worker has the job by now: commit nothing              exit 20
 └── Damaged             a file of ours cannot be read and must not be overwritten      exit 5
 """
 
@@ -98,6 +100,22 @@ class Truncated(PermanentError):
 
 class Malformed(PermanentError):
     """The answer did not fit the schema, not even when asked again."""
+
+
+class Paused(MememError):
+    """Work that has to wait: a backend rests, or the budget of the day is used up. `until` is in seconds since 1970."""
+
+    exit_code = 20
+
+    def __init__(self, reason: str, until: float) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
+class LeaseLost(MememError):
+    """The lease of a job went to another worker."""
+
+    exit_code = 20
 
 
 class Damaged(MememError):

@@ -2,7 +2,8 @@
 
 Tables: `meta` (facts of this installation), `shown` (whose bodies a session has already seen), `written` (notes as
 memem left them, so that a human's edit is known as one), `tombstones` (what a human deleted) and `offsets` (how far
-transcripts were mined). Part of the hook's closure.
+transcripts were mined); `jobs`, `spend` and `breakers` belong to the modules beside this one. Part of the hook's
+closure.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION = 3
+VERSION = 4
 FILE_NAME = "state.db"
 _STEPS = (
     (
@@ -32,6 +33,19 @@ _STEPS = (
     (
         """CREATE TABLE offsets (path TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, offset INTEGER NOT NULL,
             at INTEGER NOT NULL) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE jobs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, payload TEXT NOT NULL,
+            stamp TEXT NOT NULL, status TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+            fence INTEGER NOT NULL DEFAULT 0, owner TEXT NOT NULL DEFAULT '', lease REAL NOT NULL DEFAULT 0,
+            again REAL, reason TEXT NOT NULL DEFAULT '', updated REAL NOT NULL, UNIQUE (kind, key))""",
+        "CREATE INDEX jobs_due ON jobs (status, due)",
+        """CREATE TABLE spend (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, day TEXT NOT NULL, backend TEXT NOT NULL,
+            model TEXT NOT NULL, purpose TEXT NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL,
+            cost REAL NOT NULL, settled INTEGER NOT NULL DEFAULT 0)""",
+        "CREATE INDEX spend_day ON spend (day)",
+        """CREATE TABLE breakers (backend TEXT PRIMARY KEY, failures INTEGER NOT NULL, until REAL NOT NULL,
+            reason TEXT NOT NULL) WITHOUT ROWID""",
     ),
 )
 _SHOWN_FOR_SECONDS = 30 * 86_400

@@ -62,7 +62,7 @@ def test_a_newer_state_is_refused_and_left_as_it_is(tmp_path):
         newer.execute("PRAGMA user_version = 99")
     newer.close()
     before = path.read_bytes()
-    with pytest.raises(Damaged, match=r"written by a newer memem \(state version 99, this one knows 3\): update memem"):
+    with pytest.raises(Damaged, match=r"written by a newer memem \(state version 99, this one knows 4\): update memem"):
         open_state(str(tmp_path))
     assert path.read_bytes() == before
 
