@@ -33,8 +33,18 @@ def find_conflicts(index: Index) -> list[Conflict]:
         for item in notes
         if copied_by(item.path)[0] and copied_by(item.path)[1] not in by_path
     ]
+    live = {item.memory.id: item for item in notes if item.memory.live}
+    against = [
+        Conflict(
+            what="a lesson says otherwise than an older one; both are in force",
+            paths=(item.path, *(live[other].path for other in item.memory.contradicts if other in live)),
+            fix="delete the one that is wrong, or set its status to deprecated; or empty `contradicts` to keep both",
+        )
+        for item in live.values()
+        if any(other in live for other in item.memory.contradicts)
+    ]
     broken = [Conflict(what=problem, paths=(path,), fix=_fix(problem)) for path, problem in index.problems()]
-    return [*several, *alone, *broken]
+    return [*several, *alone, *against, *broken]
 
 
 _ALONE = "rename it, and delete what is outdated in it"

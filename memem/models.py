@@ -13,6 +13,7 @@ LIVE = ("active", "open")  # what recall may show unasked; the rest is history
 TRUSTS = ("user", "agent", "tool", "web", "import")
 UNTRUSTED = ("tool", "web")  # may be asked for; never volunteered, and never in the place of another's words
 UNCONFIRMED = "unconfirmed"  # tag of a mined guess: asked for only, until someone says it too or removes the tag
+DETAILS = ("## Key points", "## Synopsis")
 NOTE_BYTES = 1_000_000  # a larger note is read up to here
 GENERAL = "general"  # the project of memories that belong to none
 
@@ -49,6 +50,12 @@ class Memory(Value):
     def id8(self) -> str:
         """The short form of the id that people and agents see."""
         return self.id[:8]
+
+    @property
+    def lesson(self) -> str:
+        """The body without the details that memem writes below a lesson."""
+        cuts = [at for heading in DETAILS if (at := self.body.find(f"\n{heading}\n")) >= 0]
+        return self.body[: min(cuts)].rstrip() if cuts else self.body
 
     @property
     def live(self) -> bool:
@@ -123,6 +130,7 @@ class Draft(Value):
     source_type: str = "user"
     source_session: str = ""
     evidence: tuple[str, ...] = ()
+    details: str = ""  # more about the lesson, below it: headings and their text
 
 
 class Outcome(Value):

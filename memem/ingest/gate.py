@@ -47,8 +47,8 @@ class Gate:
     ) -> None:
         self.vault, self.index, self.spool, self.state, self.now = vault, index, spool, state, now
 
-    def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False) -> Outcome:
-        """Save a draft in a scope, or say why not.
+    def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False, beside: bool = False) -> Outcome:
+        """Save a draft in a scope, or say why not. With `beside` it replaces nothing: what it contradicts is named.
 
         Raises:
             BadInput: the draft is too short, too long, names an unknown kind, or an id that two memories begin with.
@@ -69,8 +69,10 @@ class Gate:
         outdated = (likeness.SAME, likeness.CORRECTION, likeness.EXTENSION)
         replaced = self._named(draft.supersedes) + [item for relation, item in relations if relation in outdated]
         replaced = list({item.path: item for item in replaced}.values())
+        contradicted, replaced = (replaced, []) if beside else ([], replaced)
         related = [item for relation, item in relations if relation == likeness.RELATED][:_MOST_RELATED]
         memory = self._memory(classify(clean_draft, self._identity_notes(scope)), replaced, related)
+        memory = memory.replace(contradicts=tuple(item.memory.id for item in contradicted))
         action = "superseded" if replaced else "added"
         outcome = Outcome(
             action=action,
@@ -80,6 +82,11 @@ class Gate:
             redacted=found,
         )
         return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
+
+    def live_in(self, scope: Scope) -> int:
+        """How many memories of a scope's own are in force."""
+        own = scope if scope.id == GENERAL else scope.replace(names=scope.names[:-1])
+        return sum(item.memory.live for item in self.index.in_scope(own))
 
     def replay(self) -> int:
         """Move spooled saves into the vault; answers how many. What still cannot be written stays in the spool."""
@@ -194,7 +201,7 @@ class Gate:
         origin = ("trust", "source_type", "source_session", "evidence")
         return Memory(
             id=str(uuid.uuid4()),
-            body=draft.content,
+            body=f"{draft.content}\n\n{draft.details}".strip(),
             related=tuple(item.memory.id for item in related),
             supersedes=tuple(item.memory.id for item in replaced),
             created=now,
@@ -211,7 +218,7 @@ def text_key(content: str) -> str:
 
 def _relation(draft: Draft, known: Memory) -> str:
     """What the draft is to a known memory. A guess, a page or a tool stands beside a person's words, not instead."""
-    relation = likeness.compare(draft.content, known.body)
+    relation = likeness.compare(draft.content, known.lesson)
     if _asked_for_only(draft) and not _asked_for_only(known):
         return likeness.RELATED if relation in (likeness.CORRECTION, likeness.EXTENSION) else relation
     if relation == likeness.SAME and _asked_for_only(known) and not _asked_for_only(draft):
@@ -227,7 +234,7 @@ def _confirmed(draft: Draft, known: Sequence[Candidate]) -> Draft:
     """The draft, no longer a guess when another session found the same. A fork repeats records and confirms nothing."""
     if UNCONFIRMED not in draft.tags or not draft.source_session:
         return draft
-    twins = (item.memory for item in known if likeness.compare(draft.content, item.memory.body) == likeness.SAME)
+    twins = (item.memory for item in known if likeness.compare(draft.content, item.memory.lesson) == likeness.SAME)
     if any(
         UNCONFIRMED in twin.tags and twin.source_session and twin.source_session != draft.source_session
         and not set(twin.evidence) & set(draft.evidence)
@@ -246,6 +253,8 @@ def _cleaned(draft: Draft) -> Draft:
         raise BadInput(
             f"{len(content)} characters are too many for one memory: save at most {LONGEST}, one lesson each."
         )
+    if len(draft.details) > LONGEST:
+        raise BadInput(f"{len(draft.details)} characters of details are too many: at most {LONGEST}.")
     if draft.kind and draft.kind not in KINDS:
         raise BadInput(f"{draft.kind!r} is no kind of memory. Kinds: {', '.join(KINDS)}.")
     if draft.layer > 3:
@@ -256,7 +265,7 @@ def _cleaned(draft: Draft) -> Draft:
         raise BadInput(f"at most {_MOST_TAGS} tags, keys or paths.")
     texts = {field: one_line(clean(getattr(draft, field))) for field in ("title", "project", "source_session")}
     lists = {field: tuple(one_line(clean(item)) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
-    return draft.replace(content=content, **texts, **lists)
+    return draft.replace(content=content, details=clean(draft.details).strip(), **texts, **lists)
 
 
 def _bounded(draft: Draft) -> Draft:
@@ -278,7 +287,9 @@ def _redacted(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         found.extend(redaction.found)
         return redaction.text
 
-    texts = {field: safe(getattr(draft, field)) for field in ("title", "content", "project", "source_session")}
+    texts = {
+        field: safe(getattr(draft, field)) for field in ("title", "content", "details", "project", "source_session")
+    }
     lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
     return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
 

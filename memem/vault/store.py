@@ -123,6 +123,15 @@ class Vault:
             return path
         raise VaultUnavailable(f"a note of id {memory.id} exists already in {self.root / MEMORIES}")
 
+    def place(self, path: str, data: bytes) -> None:
+        """Write a new note at a path of its own. Raises VaultUnavailable as `create` does, and when it exists."""
+        self._wait_for_git()
+        try:
+            (self.root / path).parent.mkdir(exist_ok=True)
+            _write(self.root / path, data, replace=False)
+        except OSError as error:
+            raise _unavailable(self.root / path, error) from error
+
     def _holds(self, path: str, memory_id: str) -> bool:
         try:
             return note.parse(self.read(path), path).memory.id == memory_id
