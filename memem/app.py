@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 from memem.conflicts import Conflict, find_conflicts
 from memem.errors import BadInput, NotFound
 from memem.ingest.secrets import redact
-from memem.mining.session import Mined, mine_session, read_session
 from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.recall import slices
+from memem.sessions import Sessions
 from memem.sources.claude_code import ClaudeCode
 from memem.sources.search import Found
 from memem.sources.search import search as search_transcripts
-from memem.stores import Stores, verb
+from memem.stores import verb
 from memem.value import Value
 
 _SHORTEST_ID = 8
@@ -30,7 +29,7 @@ class Timeline(Value):
     linked: tuple[Memory, ...]
 
 
-class Memem(Stores):
+class Memem(Sessions):
     """The product as an object: build it once per process, close it at the end."""
 
     # Writing
@@ -188,30 +187,6 @@ class Memem(Stores):
             redact=lambda passage: redact(passage).text,
             limit=limit,
         )
-
-    def mine(self, paths: Sequence[str], *, dry_run: bool = False) -> Iterator[Mined]:
-        """Mine transcripts (files or folders) one after the other; what was mined before is read for context only.
-
-        Raises:
-            BadInput: a path does not exist.
-            VaultUnavailable, NotReady: nothing can be saved now; the session is mined again next time.
-        """
-        missing = [path for path in paths if not Path(path).exists()]
-        if missing:
-            raise BadInput(f"{missing[0]} does not exist; give transcripts (.jsonl) or folders of them.")
-        source = ClaudeCode(self.config.dir)
-        for path in dict.fromkeys(found for folder in paths for found in source.sessions(folder)):
-            yield self._mine(source, path, dry_run)
-
-    @verb
-    def _mine(self, source: ClaudeCode, path: Path, dry_run: bool) -> Mined:
-        self._freshen()
-        reading = read_session(source, path, self.state)
-        scope = self.scope("", reading.folder or "/")
-        leaf = scope.id.removeprefix("local:")
-        if leaf != scope.id and leaf in self.scope().names:  # the folder is gone, and was most likely this project's
-            scope = self.scope()
-        return mine_session(reading, self._gate(), scope, self.state, dry_run=dry_run)
 
     @verb
     def _scope_of(self, name: str, folder: str) -> Scope:

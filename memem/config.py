@@ -68,6 +68,9 @@ class Config(Value):
     claude_dir: str = option(
         "~/.claude", "CLAUDE_CONFIG_DIR", "Folder of Claude Code; sessions are in its `projects/`."
     )
+    miner_settle_seconds: int = option(
+        300, "MEMEM_MINER_SETTLE_SECONDS", "Seconds of quiet before a session that did not end is mined."
+    )
     extra_session_dirs: str = option(
         "", "MEMEM_EXTRA_SESSION_DIRS", "More folders of sessions to read, separated by colons."
     )

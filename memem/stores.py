@@ -65,6 +65,7 @@ class Stores:
     def __init__(self, config: Config | None = None, folder: str = "", environ: Mapping[str, str] = os.environ) -> None:
         self.config = config or load(environ)
         self.folder = folder or environ.get("CLAUDE_PROJECT_DIR") or _working_folder()
+        self.environ = environ
         self.session = environ.get("CLAUDE_CODE_SESSION_ID", "")
         self.degraded: list[str] = []
         self._lock = threading.RLock()

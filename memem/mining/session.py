@@ -1,36 +1,62 @@
-"""One session from transcript to notes. The offset moves only when every note of it is durable."""
+"""One session from transcript to notes. The offset moves only when every note up to it is durable.
+
+An engine turns a session into parts: the patterns answer with one, a model with one for each piece it was asked about.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from memem import sqlite
-from memem.errors import BadInput
+from memem.errors import BadInput, NotFound
 from memem.ingest.gate import Gate
 from memem.mining.lessons import to_draft
 from memem.mining.patterns import mine
-from memem.models import Outcome, Scope
+from memem.models import Draft, Outcome, Scope
 from memem.sources.claude_code import ClaudeCode, fingerprint, is_same
 from memem.sources.events import Event
 from memem.state.store import State
 from memem.value import Value
 
+# One run may be wrong about everything: what it would replace beyond this (or a tenth of the project) is kept beside,
+# and `memem conflicts` asks a human.
+MOST_REPLACED = 5
+
 
 class Session(Value):
-    """A transcript as read: all its events, and which of them were mined before."""
+    """A transcript as read: all its events, the byte offset at which the line of each begins, and what is new."""
 
     path: str
     identity: str
     session: str
     folder: str
     events: tuple[Event, ...]
-    known: frozenset[str]  # uuids of the events before the offset of the last time
-    start: int
-    offset: int
+    places: tuple[int, ...]
+    start: int  # everything before it was mined
+    offset: int  # end of the last complete line
     unknown: dict[str, int]
     skipped: int
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Uuids of the records that were mined before."""
+        return frozenset(
+            event.uuid for event, place in zip(self.events, self.places, strict=True) if place < self.start
+        )
+
+
+class Part(Value):
+    """What an engine found in the bytes from `start` to `end`; with `lost` it gives them up, and says why."""
+
+    start: int
+    end: int
+    drafts: tuple[Draft, ...] = ()
+    summary: tuple[tuple[str, tuple[str, ...]], ...] = ()  # headings with their lines
+    lost: str = ""
+
+
+# Turns the new part of a session into drafts, in order; each part is saved before the next is asked for.
+Engine = Callable[[Session, Scope], Iterable[Part]]
 
 
 class Mined(Value):
@@ -45,26 +71,36 @@ class Mined(Value):
     unchanged: bool = False
 
 
+def patterns(read: Session, _: Scope) -> Iterator[Part]:
+    """The engine without a model. Only lessons that stand on something new are offered."""
+    known = read.known
+    new = (lesson for lesson in mine(read.events) if not set(lesson.evidence) <= known)
+    yield Part(start=read.start, end=read.offset, drafts=tuple(to_draft(lesson, read.session) for lesson in new))
+
+
 def read_session(source: ClaudeCode, path: Path, state: State | None) -> Session:
-    """Read a transcript whole: a lesson of its new part may need what was said before."""
+    """Read a transcript whole: a lesson of its new part may need what was said before.
+
+    Raises:
+        NotFound, Unavailable: the file is gone, or cannot be read.
+    """
     name = str(path.resolve())
     identity, start = state.offset(name) if state else ("", 0)
     if not is_same(path, identity, start):  # new, or another file in its place
         start = 0
     reading = source.read(path)
     events: list[Event] = []
-    known: set[str] = set()
+    places: list[int] = []
     for event in reading:
         events.append(event)
-        if reading.offset < start:  # where the event's line begins
-            known.add(event.uuid)
+        places.append(reading.offset)  # where the event's line begins
     return Session(
         path=name,
         identity=fingerprint(path),
         session=next((event.session for event in events if event.session), path.stem),
         folder=next((event.folder for event in events if event.folder), ""),
         events=tuple(events),
-        known=frozenset(known),
+        places=tuple(places),
         start=start,
         offset=reading.offset,
         unknown=dict(reading.unknown),
@@ -72,27 +108,42 @@ def read_session(source: ClaudeCode, path: Path, state: State | None) -> Session
     )
 
 
-def mine_session(read: Session, gate: Gate, scope: Scope, state: State | None, *, dry_run: bool = False) -> Mined:
-    """Offer the lessons that stand on something new to the gate, then remember how far the session was mined.
+def mine_session(
+    read: Session,
+    gate: Gate,
+    scope: Scope,
+    commit: Callable[[Session, Part], None],
+    *,
+    engine: Engine = patterns,
+    dry_run: bool = False,
+) -> Mined:
+    """Offer what an engine finds in a session to the gate; `commit` each part once its notes are durable.
 
     Raises:
-        VaultUnavailable, NotReady: a lesson could not be made durable; the offset stays where it was.
+        VaultUnavailable, NotReady: a lesson could not be made durable; its part was not committed.
     """
     mined = Mined(path=read.path, session=read.session, unknown=read.unknown, skipped=read.skipped)
     if read.offset <= read.start:
         return mined.replace(unchanged=True)
     outcomes: list[Outcome] = []
     refused: list[str] = []
-    for lesson in mine(read.events):
-        if set(lesson.evidence) <= read.known:
-            continue
-        try:
-            outcomes.append(gate.ingest(to_draft(lesson, read.session), scope, dry_run=dry_run))
-        except BadInput as error:
-            refused.append(str(error))
-    if state and not dry_run:
-        try:
-            state.remember_offset(read.path, read.identity, read.offset, time.time())
-        except sqlite.Error:
-            pass  # it is mined once more, which adds nothing
+    left = min(MOST_REPLACED, max(gate.live_in(scope) // 10, 1))
+    for part in engine(read, scope):
+        for draft in part.drafts:
+            try:
+                outcome = _offered(gate, draft, scope, dry_run=dry_run, beside=left <= 0)
+            except BadInput as error:
+                refused.append(str(error))
+            else:
+                outcomes.append(outcome)
+                left -= len(outcome.replaced)
+        if not dry_run:
+            commit(read, part)
     return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused))
+
+
+def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, beside: bool) -> Outcome:
+    try:
+        return gate.ingest(draft, scope, dry_run=dry_run, beside=beside)
+    except NotFound:  # what it replaces was deleted a moment ago
+        return gate.ingest(draft.replace(supersedes=()), scope, dry_run=dry_run, beside=beside)

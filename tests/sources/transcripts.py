@@ -60,9 +60,10 @@ def line(what: Record) -> bytes:
     return json.dumps(what).encode() + b"\n"
 
 
-def write(path: Path, *records: Record | bytes) -> Path:
+def write(path: Path, *records: Record | bytes, append: bool = False) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(one if isinstance(one, bytes) else line(one) for one in records))
+    with path.open("ab" if append else "wb") as file:
+        file.write(b"".join(one if isinstance(one, bytes) else line(one) for one in records))
     return path
 
 

@@ -1,0 +1,141 @@
+"""The engine with a model: one question for each piece of a session, behind the budget and the breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from memem.errors import (
+    Malformed,
+    MememError,
+    ModelUnusable,
+    Paused,
+    Refused,
+    Stopped,
+    TransientError,
+    Truncated,
+)  # fmt: skip
+from memem.llm import prices
+from memem.llm.protocol import LLM, Answer
+from memem.mining import extraction
+from memem.mining.chunks import Chunk, chunks, halves
+from memem.mining.lessons import Lesson
+from memem.mining.patterns import mine
+from memem.mining.session import Part, Session
+from memem.models import Memory, Scope
+from memem.state.ledger import Budget, Ledger
+
+ANSWER_TOKENS = 1500
+_MOST_HINTS = 12
+_TRANSIENT_SECONDS = 60.0
+_LIKELY_MODEL = "claude-haiku"  # for the reservation; what it really cost is settled
+
+
+class Model:
+    """A backend that is asked only within the budget of the day, and left alone while it is not well."""
+
+    def __init__(
+        self,
+        llm: LLM,
+        ledger: Ledger,
+        budget: Budget,
+        *,
+        free: bool = False,
+        call_seconds: float = 180.0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.llm, self.ledger, self.budget = llm, ledger, budget
+        self._free, self._call_seconds, self._stop = free, call_seconds, stop
+
+    def ask(self, prompt: str, schema: Mapping[str, Any], purpose: str) -> Mapping[str, Any]:
+        """One answer that fits the schema, on the ledger.
+
+        Raises:
+            Paused: no budget, the backend rests, or it failed through no fault of the question.
+            Refused, Truncated, Malformed: it answered, but not with what was asked for.
+        """
+        name = self.llm.name
+        self.ledger.admit(name, self._call_seconds)
+        tokens = (prices.tokens(prompt), ANSWER_TOKENS)
+        usd = 0.0 if self._free else prices.estimate(_LIKELY_MODEL, *tokens)
+        number = self.ledger.reserve(name, purpose, self.budget, tokens=tokens, usd=usd)
+        try:
+            answer = self.llm.ask(prompt, schema, stop=self._stop)
+        except MememError as error:
+            self._settle(number, error.spent)
+            self._judge(name, error)
+            raise
+        self.ledger.succeeded(name)
+        self._settle(number, answer)
+        return answer.data
+
+    def _settle(self, number: int, spent: object) -> None:
+        if isinstance(spent, Answer):
+            tokens = (spent.input_tokens, spent.output_tokens)
+            self.ledger.settle(number, spent.model, tokens, spent.cost_usd)
+        else:
+            self.ledger.release(number)  # never answered
+
+    def _judge(self, name: str, error: MememError) -> None:
+        """What a failed call says about the backend.
+
+        Raises:
+            Paused: it is to be left alone for a while; the question is not to blame.
+        """
+        if isinstance(error, (Refused, Truncated, Malformed)):
+            self.ledger.succeeded(name)
+        elif isinstance(error, Stopped):
+            raise Paused(str(error), self.ledger.now()) from error
+        elif isinstance(error, ModelUnusable):
+            raise Paused(str(error), self.ledger.faltered(name, str(error), open_now=True)) from error
+        elif isinstance(error, TransientError):
+            until = self.ledger.faltered(name, str(error), rest_seconds=error.retry_after or 0.0)
+            if not error.counted:
+                raise Paused(str(error), max(until, self.ledger.now() + _TRANSIENT_SECONDS)) from error
+        else:
+            self.ledger.faltered(name, str(error))
+
+
+class ModelEngine:
+    """Asks a model about each chunk. `nearest` finds the notes that a text may repeat or correct."""
+
+    def __init__(
+        self, model: Model, redact: Callable[[str], str], nearest: Callable[[str, Scope], Sequence[Memory]]
+    ) -> None:
+        self._model, self._redact, self._nearest = model, redact, nearest
+
+    def __call__(self, read: Session, scope: Scope) -> Iterator[Part]:
+        """A part for each chunk, in order; one that the model declines is lost, and the others go on."""
+        known = read.known
+        hints = [lesson for lesson in mine(read.events) if not set(lesson.evidence) <= known]
+        reached = read.start
+        for chunk in chunks(read, self._redact):
+            for part in self._parts(chunk, read, scope, hints):
+                yield part
+                reached = part.end
+        if reached < read.offset:  # lines without anything to tell
+            yield Part(start=reached, end=read.offset)
+
+    def _parts(self, chunk: Chunk, read: Session, scope: Scope, hints: Sequence[Lesson]) -> Iterator[Part]:
+        here = set(chunk.uuids.values())
+        told = [self._redact(lesson.content) for lesson in hints if here & set(lesson.evidence)][:_MOST_HINTS]
+        said = " ".join(turn.text for turn in chunk.turns if turn.event.kind in ("prompt", "feedback", "answer"))
+        known = self._nearest(" ".join([*told, said[:4000]]), scope)
+        try:
+            question = extraction.prompt(chunk, scope.id, told, known)
+            data = self._model.ask(question, extraction.SCHEMA, "mine")
+        except Truncated as error:
+            smaller = halves(chunk)
+            for half in smaller:
+                yield from self._parts(half, read, scope, hints)
+            if not smaller:
+                yield Part(start=chunk.start, end=chunk.end, lost=str(error))
+        except Refused as error:
+            yield Part(start=chunk.start, end=chunk.end, lost=str(error))
+        else:
+            found = extraction.findings(data, chunk, known, read.session)
+            drafts = tuple(
+                finding.draft.replace(supersedes=(finding.target,)) if finding.target else finding.draft
+                for finding in found
+            )
+            yield Part(start=chunk.start, end=chunk.end, drafts=drafts, summary=extraction.summary(data, chunk))
