@@ -23,7 +23,7 @@ PACKAGE = ROOT / "memem"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 # The doors behind which every error ends: the hook, and a call of a tool. Others pass unknown errors on.
-DOORS = ("hook.py", "tools/stdio.py", "cli/main.py")
+DOORS = ("hook.py", "tools/stdio.py", "cli/main.py", "daemon/worker.py")
 # All that the hook loads beyond a bare interpreter. Each pays on every prompt, so a new name here needs a reason;
 # `_sqlite3` itself brings functools and collections, and text beyond ASCII the codec and unicodedata.
 HOOK_LOADS = set(
@@ -98,7 +98,7 @@ TABLES = ("core",)  # functions that are one literal: the table of tools
 
 def test_environment_is_read_where_processes_begin_only() -> None:
     # config reads settings; the others hand the environment on, or give it to a process that they start.
-    allowed = {"config.py", "hook.py", "stores.py", "bootstrap.py", "install.py", "fetch_uv.py"}
+    allowed = {"config.py", "hook.py", "stores.py", "bootstrap.py", "install.py", "fetch_uv.py", "daemon/entry.py"}
     readers = {place for place, node in nodes(ast.Attribute) if ast.unparse(node) == "os.environ"}
     readers |= {place for place, node in nodes(ast.Call) if called(node) in ("os.getenv", "getenv")}
     assert {place.partition(":")[0] for place in readers} <= allowed, readers

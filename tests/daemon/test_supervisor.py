@@ -1,0 +1,172 @@
+"""The supervisor, with real processes: one at a time, ends when told, leaves nothing behind, gives up with a reason."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memem import __version__, consent
+from memem.config import Config
+from memem.consent import Consent
+from memem.daemon import entry, lock, supervisor
+from memem.daemon.supervisor import STOPPED, Supervisor, halted
+from memem.process import started
+from tests.daemon.test_worker import Log
+from tests.sources.transcripts import agent, user, write
+
+_PATIENCE = 20.0
+
+
+def _soon(is_so: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _PATIENCE
+    while not is_so() and time.monotonic() < until:
+        threading.Event().wait(0.02)
+    return is_so()
+
+
+@pytest.fixture
+def allowed(home: Config) -> Config:
+    Path(home.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    consent.write(home.dir, Consent(capture=True, mining=True))
+    return home
+
+
+def _supervisor(config: Config, script: str, log: Any = None) -> Supervisor:
+    return Supervisor(config, ["/bin/sh", "-c", script], dict(os.environ), log or Log())
+
+
+def test_p5_five_crashes_in_a_minute_end_it_with_a_reason_that_stays(allowed: Config) -> None:
+    log = Log()
+    watched = _supervisor(allowed, "kill -SEGV $$", log)
+    for _ in range(5):
+        watched._not_before = 0.0
+        code = watched._work()
+    assert code == 75
+    stopped = halted(allowed.dir)
+    assert stopped and "5 crashes within 60 s" in stopped.reason
+    assert stopped.version == __version__
+    entry.ensure(allowed)
+    assert lock.owner(allowed.dir) is None, "no hook starts it again"
+    supervisor.forgive(allowed.dir)
+    assert halted(allowed.dir) is None
+
+
+def test_crashes_far_apart_do_not_end_it(allowed: Config) -> None:
+    at = 0.0
+    watched = Supervisor(allowed, ["/bin/false"], {}, Log(), monotonic=lambda: at)
+    for _ in range(20):
+        at += 15.1
+        assert watched._work() != 75
+    assert halted(allowed.dir) is None
+
+
+def test_a_worker_that_cannot_work_now_is_tried_again_later_and_later(allowed: Config) -> None:
+    watched = _supervisor(allowed, "exit 20")
+    waits = []
+    for _ in range(6):
+        watched._work()
+        waits.append(round(watched._not_before - time.monotonic()))
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (60, 900)
+
+
+def test_without_consent_it_ends_at_once(home: Config) -> None:
+    Path(home.dir).mkdir(mode=0o700, parents=True)
+    assert _supervisor(home, "exit 0").run() == 0
+
+
+def test_p6_the_second_one_says_so_and_ends(allowed: Config) -> None:
+    held = lock.acquire(allowed.dir)
+    assert held
+    script = "import sys; from memem.daemon import lock; sys.exit(lock.acquire(sys.argv[1]) is None)"
+    assert subprocess.run([sys.executable, "-c", script, allowed.dir], check=False).returncode == 1
+    held.release()
+    assert subprocess.run([sys.executable, "-c", script, allowed.dir], check=False).returncode == 0
+
+
+def test_p7_a_number_that_another_program_has_now_is_not_signalled(allowed: Config) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    try:
+        entry.end(lock.Owner(pid=other.pid, start="another start", version="3.0.0"))
+        Path(allowed.dir, lock.FILE).write_text(f"{other.pid}\nanother start\n3.0.0\n")
+        assert lock.owner(allowed.dir) is None, "nobody holds the lock, whatever the file says"
+        assert other.poll() is None
+    finally:
+        other.communicate()
+
+
+@pytest.fixture
+def running(allowed: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """A real supervisor with real workers over a home, started as the hooks start it."""
+    for name, value in (
+        ("HOME", str(Path(allowed.dir).parent)),
+        ("MEMEM_DIR", allowed.dir),
+        ("MEMEM_OBSIDIAN_VAULT", allowed.vault),
+        ("MEMEM_MINER_SETTLE_SECONDS", "0"),
+    ):
+        monkeypatch.setenv(name, value)
+    Path(allowed.session_dirs[0]).mkdir(parents=True)
+    entry.start()
+    assert _soon(lambda: bool((owner := lock.owner(allowed.dir)) and owner.pid))
+    yield allowed
+    consent.withdraw(allowed.dir)
+    owner = lock.owner(allowed.dir)
+    if owner and owner.pid:
+        os.kill(owner.pid, signal.SIGTERM)
+    assert _soon(lambda: lock.owner(allowed.dir) is None), "it ends when it is told to"
+
+
+def _notes(config: Config) -> list[Path]:
+    return list(Path(config.memory_root, "memories").glob("*.md"))
+
+
+def _talk(config: Config, name: str, text: str) -> Path:
+    path = Path(config.session_dirs[0], "-home-dana-harbor", f"{name}.jsonl")
+    write(path, user(text), agent("Understood, I will follow that from now on."))
+    return path
+
+
+RULE = "From now on always run the tests with uv run poe test, because bare pytest truncates the database."
+
+
+def test_a_session_that_settles_is_mined_without_any_hook(running: Config) -> None:
+    _talk(running, "one", RULE)
+    assert _soon(lambda: bool(_notes(running)))
+
+
+def test_the_hook_s_word_wakes_it_and_opting_out_ends_it(running: Config) -> None:
+    owner = lock.owner(running.dir)
+    assert owner
+    consent.write(running.dir, Consent(capture=True, mining=True, stopped=True))
+    supervisor.wake(running.dir)
+    assert _soon(lambda: not started(owner.pid))
+    assert not Path(running.dir, STOPPED).exists()
+
+
+def test_p1_killed_at_any_point_it_leaves_no_process_and_resumes(running: Config) -> None:
+    for number in range(3):
+        _talk(running, str(number), f"{RULE} Rule {number} holds for service {number}{number}{number}.")
+        owner = lock.owner(running.dir)
+        assert owner and owner.pid
+        os.kill(owner.pid, signal.SIGKILL)
+        assert _soon(lambda: lock.owner(running.dir) is None)
+        entry.ensure(running)
+        assert _soon(lambda: bool((now := lock.owner(running.dir)) and now.pid))
+    assert _soon(lambda: bool(_notes(running)))
+
+
+def test_h5_an_older_version_s_miner_is_replaced(running: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = lock.owner(running.dir)
+    assert before
+    monkeypatch.setattr(entry, "__version__", "99.0.0")
+    entry.ensure(running)
+    assert _soon(lambda: bool((now := lock.owner(running.dir)) and now.pid and now.pid != before.pid))

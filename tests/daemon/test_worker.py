@@ -1,0 +1,285 @@
+"""The worker: every job ends where it belongs, whatever goes wrong around it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memem import consent
+from memem.app import Memem
+from memem.consent import Consent
+from memem.daemon import worker
+from memem.daemon.settle import settle
+from memem.daemon.worker import DONE, FATAL, TRANSIENT, work
+from memem.errors import Malformed, TransientError
+from memem.mining.model import Model
+from memem.state.jobs import DEAD, MOST_ATTEMPTS, PENDING, RUNNING, SESSION, Jobs
+from memem.state.ledger import Budget
+from tests.fakes import Clock, Scripted, said
+from tests.sources.transcripts import agent, user, write
+
+BUDGET = Budget(tokens=10**9, usd=10**6)
+
+
+class Log:
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def bind(self, **_: Any) -> Log:
+        """The same log."""
+        return self
+
+    def __getattr__(self, _level: str) -> Callable[..., None]:
+        return lambda event, **fields: self.lines.append((event, fields))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(memem: Memem) -> Callable[[int], list[Path]]:
+    """Writes that many sessions of one project, each with one thing to learn."""
+
+    def write_them(count: int) -> list[Path]:
+        folder = Path(memem.config.session_dirs[0], "-home-dana-harbor")
+        paths = [folder / f"{number:04d}.jsonl" for number in range(count)]
+        for number, path in enumerate(paths):
+            write(path, user(f"Berth {number} is closed in winter"), agent("Noted."))
+        return paths
+
+    consent.write(memem.config.dir, Consent(capture=True, mining=True, spend="scripted"))
+    return write_them
+
+
+def _run(memem: Memem, clock: Clock, llm: Scripted | None, **more: Any) -> int:
+    model = Model(llm, memem.ledger(), BUDGET) if llm else None
+    if model:
+        model.ledger.now = clock
+    made = memem.jobs
+
+    def jobs(**fields: Any) -> Jobs:
+        found = made(**fields)
+        found.now = clock
+        return found
+
+    memem.jobs = jobs  # type: ignore[method-assign]
+    try:
+        return work(memem, model=model, log=Log(), stop=more.get("stop", lambda: False))
+    finally:
+        memem.jobs = made  # type: ignore[method-assign]
+
+
+def _queue(memem: Memem, clock: Clock) -> Jobs:
+    jobs = memem.jobs()
+    jobs.now = clock
+    settle(memem.config, jobs, ended=True)
+    return jobs
+
+
+def test_all_that_is_due_is_done(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(5)
+    jobs = _queue(memem, clock)
+    assert _run(memem, clock, Scripted(said())) == DONE
+    assert jobs.counts(SESSION) == {"pending": 0, "running": 0, "done": 5, "dead": 0}
+
+
+def test_without_consent_nothing_is_queued_or_done(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(2)
+    jobs = _queue(memem, clock)
+    consent.write(memem.config.dir, consent.read(memem.config.dir).replace(stopped=True))
+    llm = Scripted(said())
+    assert _run(memem, clock, llm) == DONE
+    assert (llm.prompts, jobs.counts()["pending"]) == ([], 2), "opting out stops what is queued as well"
+    consent.withdraw(memem.config.dir)
+    assert settle(memem.config, jobs).seen == 0
+
+
+def test_capture_alone_mines_nothing_until_mining_is_allowed(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(1)
+    consent.write(memem.config.dir, Consent(capture=True))
+    _queue(memem, clock)
+    llm = Scripted(said())
+    _run(memem, clock, llm)
+    assert llm.prompts == []
+    consent.write(memem.config.dir, Consent(capture=True, mining=True, spend="scripted"))
+    _queue(memem, clock)
+    _run(memem, clock, llm)
+    assert len(llm.prompts) == 1
+
+
+def test_sessions_from_before_the_consent_are_left_alone_without_history(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    (path,) = sessions(1)
+    allowed = Consent(capture=True, mining=True, since=path.stat().st_mtime + 10)
+    consent.write(memem.config.dir, allowed)
+    jobs = memem.jobs()
+    assert settle(memem.config, jobs).older == 1
+    consent.write(memem.config.dir, allowed.replace(history=True))
+    assert settle(memem.config, jobs).queued == 1
+
+
+def test_p9_faults_and_outages_leave_every_job_in_one_place(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(40)
+    jobs = _queue(memem, clock)
+    chance = random.Random(7)
+
+    def answer(_prompt: str) -> dict[str, Any]:
+        if chance.random() < 0.3:
+            raise chance.choice([TransientError("529"), Malformed("no JSON"), TransientError("reset", 30)])
+        return said()
+
+    for _ in range(400):
+        _run(memem, clock, Scripted(answer))
+        counts = jobs.counts(SESSION)
+        assert sum(counts.values()) == 40
+        assert counts[RUNNING] == 0
+        if not counts[PENDING]:
+            break
+        clock.at += 3600
+    assert counts[PENDING] == 0
+    assert counts["done"] >= 38
+
+
+def test_l2_a_day_without_the_model_ends_with_everything_mined_and_nothing_buried(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    sessions(6)
+    jobs = _queue(memem, clock)
+    asked = 0
+    for _ in range(24 * 4):
+        down = Scripted(TransientError("overloaded"))
+        _run(memem, clock, down)
+        asked += len(down.prompts)
+        clock.at += 900
+    assert jobs.counts(SESSION)[PENDING] == 6
+    assert asked < 24 * 4 * 2, "while it rests it is only tried now and then"
+    for _ in range(20):
+        _run(memem, clock, Scripted(said()))
+        clock.at += 300
+    assert jobs.counts(SESSION) == {"pending": 0, "running": 0, "done": 6, "dead": 0}
+
+
+def test_l7_an_answer_that_never_fits_is_buried_with_its_reason(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    for _ in range(MOST_ATTEMPTS):
+        _run(memem, clock, Scripted(Malformed("it is no JSON")))
+        clock.at += 3600
+    (dead,) = jobs.listed((DEAD,))
+    assert dead.reason == "it is no JSON"
+
+
+def test_a_job_that_breaks_our_own_code_is_counted_and_its_words_are_not_logged(
+    memem: Memem, clock: Clock, sessions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions(2)
+    jobs = _queue(memem, clock)
+    real, log = memem.run, Log()
+
+    def broken(job: Any, *rest: Any) -> str:
+        if "0000" in job.key:
+            raise ValueError("a word of the session")
+        return real(job, *rest)
+
+    monkeypatch.setattr(memem, "run", broken)
+    assert work(memem, model=None, log=log, stop=lambda: False) == DONE
+    assert jobs.counts()["done"] >= 1
+    (waiting,) = [job for job in jobs.listed((PENDING,)) if job.kind == SESSION]
+    assert (waiting.attempts, waiting.reason) == (1, "ValueError in broken:" + waiting.reason.rpartition(":")[2])
+    assert "a word of the session" not in str(log.lines)
+
+
+def test_f5_a_vault_that_is_away_costs_no_attempt(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    assert _run(memem, clock, Scripted(said())) == DONE
+    root = Path(memem.config.memory_root)
+    root.rename(root.with_name("away"))
+    sessions(2)
+    _queue(memem, clock)
+    lesson = {"lesson": "Berth 1 of the marina is closed in winter, from November on.", "evidence": [0]}
+    code = _run(memem, clock, Scripted(said(lesson)))
+    assert code in (DONE, TRANSIENT)
+    root.with_name("away").rename(root)
+    clock.at += 3600
+    _run(memem, clock, Scripted(said(lesson)))
+    memem.sync()
+    assert jobs.counts(SESSION)["dead"] == 0
+    assert any("Berth 1" in item.memory.body for item in memem.memories("*"))
+
+
+def test_f1_a_full_disk_stops_the_worker_before_it_begins(
+    memem: Memem, clock: Clock, sessions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    monkeypatch.setattr(worker, "LEAST_FREE_BYTES", 10**18)
+    assert _run(memem, clock, Scripted(said())) == TRANSIENT
+    assert jobs.counts()[PENDING] == 1
+
+
+def test_p3_told_to_stop_it_gives_the_job_back_at_once(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(2)
+    jobs = _queue(memem, clock)
+    stopped = False
+
+    def interrupted(_prompt: str) -> dict[str, Any]:
+        nonlocal stopped
+        stopped = True
+        raise TransientError("stopped")
+
+    assert _run(memem, clock, Scripted(interrupted), stop=lambda: stopped) == DONE
+    assert jobs.counts()[PENDING] == 2
+    assert (jobs.next_due() or 0) <= clock.at
+
+
+def test_p4_a_worker_that_slept_past_its_lease_writes_no_note(
+    memem: Memem, clock: Clock, sessions: Any, opened: Callable[[], Memem]
+) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    other = opened()
+
+    def sleeps(_prompt: str) -> dict[str, Any]:
+        clock.at += 10_000
+        taken = Jobs(other.state.connection, owner=worker.identity(), now=clock)  # type: ignore[union-attr]
+        assert taken.claim()
+        return said({"lesson": "Berth 0 of the marina is closed in winter.", "evidence": [0]})
+
+    _run(memem, clock, Scripted(sleeps))
+    assert jobs.counts()[RUNNING] == 1, "it is the other's"
+    assert memem.memories("*") == []
+
+
+def test_t5_a_session_that_is_gone_is_done_and_no_error(memem: Memem, clock: Clock, sessions: Any) -> None:
+    (path,) = sessions(1)
+    jobs = _queue(memem, clock)
+    path.unlink()
+    assert _run(memem, clock, Scripted(said())) == DONE
+    assert jobs.counts() == {"pending": 0, "running": 0, "done": 1, "dead": 0}
+
+
+def test_d6_a_state_of_a_newer_memem_ends_the_miner_for_good(memem: Memem, clock: Clock) -> None:
+    from memem.errors import Damaged
+
+    def damaged(**_: Any) -> Jobs:
+        raise Damaged("written by a newer memem")
+
+    memem.jobs = damaged  # type: ignore[method-assign]
+    assert work(memem, model=None, log=Log(), stop=lambda: False) == FATAL
+
+
+def test_our_own_identity_is_alive_and_a_reused_number_is_not() -> None:
+    mine = worker.identity()
+    assert worker.is_alive(mine)
+    assert not worker.is_alive(mine.partition(":")[0] + ":another start")
+    assert not worker.is_alive("")
