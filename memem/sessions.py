@@ -49,6 +49,13 @@ class Sessions(Stores):
     def _mine(self, source: ClaudeCode, path: Path, dry_run: bool) -> Mined:
         self._freshen()
         reading = read_session(source, path, self.state)
+        mined = self._mined_window(reading, dry_run)
+        while reading.more:
+            reading = read_session(source, path, self.state, reading.offset)
+            mined = mined.joined(self._mined_window(reading, dry_run))
+        return mined
+
+    def _mined_window(self, reading: Session, dry_run: bool) -> Mined:
         return mine_session(reading, self._gate(), self._scope_of_session(reading), self._remember, dry_run=dry_run)
 
     def model(self, stop: Callable[[], bool] = lambda: False) -> Model | None:
@@ -112,28 +119,30 @@ class Sessions(Stores):
             if not consent.read(self.config.dir).mining:
                 return "captured"
             reading = read_session(source, path, self.state)
+            found = self._mined(reading, job, jobs, model)
+            while reading.more:
+                reading = read_session(source, path, self.state, reading.offset)
+                found += self._mined(reading, job, jobs, model)
         except NotFound:
             return "gone"  # deleted before it was mined, or a program's scratch file
-        return self._mined(reading, job, jobs, model)
+        return f"{found} lessons"
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path, end = ClaudeCode(self.config.dir), Path(job.payload["path"]), job.payload["end"]
         try:
-            whole = read_session(source, path, None)
+            read = read_session(source, path, None, job.payload["start"])
         except NotFound:
             return "gone"
-        start, end = job.payload["start"], job.payload["end"]
-        inside = [at for at, place in enumerate(whole.places) if place < end]
-        reading = whole.replace(
-            events=tuple(whole.events[at] for at in inside),
-            places=tuple(whole.places[at] for at in inside),
-            start=start,
-            offset=min(end, whole.offset),
+        inside = [at for at, place in enumerate(read.places) if place < end]
+        reading = read.replace(
+            events=tuple(read.events[at] for at in inside),
+            places=tuple(read.places[at] for at in inside),
+            offset=min(end, read.offset),
         )
-        return self._mined(reading, job, jobs, model)
+        return f"{self._mined(reading, job, jobs, model)} lessons"
 
-    def _mined(self, reading: Session, job: Job, jobs: Jobs, model: Model | None) -> str:
+    def _mined(self, reading: Session, job: Job, jobs: Jobs, model: Model | None) -> int:
         scope = self._scope_of_session(reading)
         engine: Engine = patterns
         if model:
@@ -149,7 +158,7 @@ class Sessions(Stores):
         new = [outcome for outcome in mined.outcomes if outcome.action != "skipped"]
         if new:
             jobs.enqueue(PLAYBOOK, scope.id, {"project": scope.id}, due=jobs.now(), stamp=new[-1].memory.id)
-        return f"{len(new)} lessons" if not mined.unchanged else "nothing new"
+        return len(new)
 
     def _commit(self, job: Job, jobs: Jobs, scope: Scope, read: Session, part: Part) -> None:
         if part.lost:

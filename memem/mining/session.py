@@ -13,7 +13,7 @@ from memem.ingest.gate import Gate
 from memem.mining.lessons import to_draft
 from memem.mining.patterns import mine
 from memem.models import Draft, Outcome, Scope
-from memem.sources.claude_code import ClaudeCode, fingerprint, is_same
+from memem.sources.claude_code import ClaudeCode, fingerprint, is_same, line_start
 from memem.sources.events import Event
 from memem.state.store import State
 from memem.value import Value
@@ -23,8 +23,13 @@ from memem.value import Value
 MOST_REPLACED = 5
 
 
+# A session is read whole, because a lesson of its new part may need what was said before; a huge one in windows.
+WINDOW_BYTES = 48_000_000
+CONTEXT_BYTES = 16_000_000
+
+
 class Session(Value):
-    """A transcript as read: all its events, the byte offset at which the line of each begins, and what is new."""
+    """A transcript as read: its events, the byte offset at which the line of each begins, and what is new."""
 
     path: str
     identity: str
@@ -33,7 +38,8 @@ class Session(Value):
     events: tuple[Event, ...]
     places: tuple[int, ...]
     start: int  # everything before it was mined
-    offset: int  # end of the last complete line
+    offset: int  # end of the last complete line, or of the window
+    more: bool  # the window ended before the file
     unknown: dict[str, int]
     skipped: int
 
@@ -70,6 +76,16 @@ class Mined(Value):
     skipped: int = 0
     unchanged: bool = False
 
+    def joined(self, later: Mined) -> Mined:
+        """This and what came of a later window of the same session."""
+        return self.replace(
+            outcomes=(*self.outcomes, *later.outcomes),
+            refused=(*self.refused, *later.refused),
+            unknown=later.unknown,
+            skipped=later.skipped,
+            unchanged=self.unchanged and later.unchanged,
+        )
+
 
 def patterns(read: Session, _: Scope) -> Iterator[Part]:
     """The engine without a model. Only lessons that stand on something new are offered."""
@@ -78,8 +94,8 @@ def patterns(read: Session, _: Scope) -> Iterator[Part]:
     yield Part(start=read.start, end=read.offset, drafts=tuple(to_draft(lesson, read.session) for lesson in new))
 
 
-def read_session(source: ClaudeCode, path: Path, state: State | None) -> Session:
-    """Read a transcript whole: a lesson of its new part may need what was said before.
+def read_session(source: ClaudeCode, path: Path, state: State | None, after: int | None = None) -> Session:
+    """Read a transcript: what is new since the last time, or behind the offset `after`, and what stands before it.
 
     Raises:
         NotFound, Unavailable: the file is gone, or cannot be read.
@@ -88,10 +104,15 @@ def read_session(source: ClaudeCode, path: Path, state: State | None) -> Session
     identity, start = state.offset(name) if state else ("", 0)
     if not is_same(path, identity, start):  # new, or another file in its place
         start = 0
-    reading = source.read(path)
+    start = start if after is None else after
+    reading = source.read(path, line_start(path, start - CONTEXT_BYTES))
     events: list[Event] = []
     places: list[int] = []
+    more = False
     for event in reading:
+        more = reading.offset >= start + WINDOW_BYTES
+        if more:
+            break
         events.append(event)
         places.append(reading.offset)  # where the event's line begins
     return Session(
@@ -103,6 +124,7 @@ def read_session(source: ClaudeCode, path: Path, state: State | None) -> Session
         places=tuple(places),
         start=start,
         offset=reading.offset,
+        more=more,
         unknown=dict(reading.unknown),
         skipped=reading.skipped,
     )

@@ -191,6 +191,19 @@ def is_same(path: Path, known: str, offset: int = 0) -> bool:
         return hashlib.sha256(file.read(min(int(length), _IDENTITY))).hexdigest()[:16] == digest
 
 
+def line_start(path: Path, at: int) -> int:
+    """Where the first line at or after a byte offset begins; 0 for one at or before the file's start.
+
+    Raises:
+        NotFound, Unavailable: the file is gone, or cannot be read.
+    """
+    if at <= 0:
+        return 0
+    with _open(path) as file:
+        file.seek(at - 1)
+        return at - 1 + (_to_line_end(file) or 0)
+
+
 def transcripts(folder: str) -> Iterator[Path]:
     """Every transcript below a folder, or the file itself, in order of their paths."""
     top = Path(folder)

@@ -11,6 +11,7 @@ from memem.app import Memem
 from memem.cli import demo
 from memem.errors import BadInput, VaultUnavailable
 from memem.models import Draft
+from memem.sources.claude_code import line_start
 from memem.vault import store
 
 SAMPLE = Path(demo.__file__).parent / "sample" / "session.jsonl"
@@ -95,3 +96,24 @@ def test_a_guess_is_found_by_search_but_not_volunteered_until_confirmed(memem: M
 def test_a_path_that_does_not_exist_is_named(memem: Memem) -> None:
     with pytest.raises(BadInput, match="does not exist"):
         list(memem.mine(["/nowhere/at/all"]))
+
+
+def test_t4_a_huge_session_is_read_in_windows_and_nothing_between_them_is_lost(
+    memem: Memem, session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = set(mined(memem, session, dry_run=True))
+    monkeypatch.setattr("memem.mining.session.WINDOW_BYTES", 20_000)
+    monkeypatch.setattr("memem.mining.session.CONTEXT_BYTES", 10_000)
+    (dry,) = memem.mine([str(session)], dry_run=True)
+    in_windows = set(mined(memem, session))
+    assert len(dry.outcomes) >= len(in_windows)
+    assert len(whole - in_windows) <= len(whole) // 3, "a lesson may need more than its window, most do not"
+    assert memem.state and memem.state.offset(str(session))[1] == session.stat().st_size
+    assert mined(memem, session) == []
+
+
+@pytest.mark.parametrize(("at", "found"), [(-5, 0), (0, 0), (1, 4), (4, 4), (5, 8), (99, 99)])
+def test_a_line_starts_after_the_end_of_the_one_before(tmp_path: Path, at: int, found: int) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"one\ntwo\nend")
+    assert line_start(path, at) == (found if at < 90 else at - 1)
