@@ -9,13 +9,23 @@ from functools import partial
 from pathlib import Path
 
 from memem import consent, sqlite
-from memem.errors import BadInput, MememError, NotFound, StateUnavailable
+from memem.errors import (
+    BadInput,
+    Malformed,
+    MememError,
+    NotFound,
+    Paused,
+    Refused,
+    StateUnavailable,
+    Truncated,
+)  # fmt: skip
 from memem.ingest.grown import grow
 from memem.ingest.secrets import redact
 from memem.llm.backends import NoModel, build
 from memem.llm.keys import gather
 from memem.llm.protocol import LLM
 from memem.mining import playbooks
+from memem.mining.chunks import Chunk
 from memem.mining.model import Model, ModelEngine
 from memem.mining.session import Engine, Mined, Part, Session, mine_session, patterns, read_session
 from memem.models import Memory, Scope
@@ -28,6 +38,8 @@ from memem.text import query_terms
 
 _NEAREST = 10
 _MOST_SUMMARY_LINES = 12
+_MOST_TOGETHER = 8  # small sessions in one question
+_ALONE = "to be asked about on its own"
 
 
 class Sessions(Stores):
@@ -119,13 +131,73 @@ class Sessions(Stores):
             if not consent.read(self.config.dir).mining:
                 return "captured"
             reading = read_session(source, path, self.state)
-            found = self._mined(reading, job, jobs, model)
+            engine = self._engine(model)
+            if (
+                isinstance(engine, ModelEngine)
+                and job.reason != _ALONE
+                and self._mined_together(reading, job, jobs, engine)
+            ):
+                return "mined with others"
+            found = self._mined(reading, job, jobs, engine)
             while reading.more:
                 reading = read_session(source, path, self.state, reading.offset)
-                found += self._mined(reading, job, jobs, model)
+                found += self._mined(reading, job, jobs, engine)
         except NotFound:
             return "gone"  # deleted before it was mined, or a program's scratch file
         return f"{found} lessons"
+
+    def _mined_together(self, reading: Session, job: Job, jobs: Jobs, engine: ModelEngine) -> bool:
+        """Ask about this and other small sessions of its project at once; False when it is to be asked about alone."""
+        batch, pieces = self._companions(reading, job, jobs, engine)
+        others = [other for other, _ in batch[1:]]
+        if not others:
+            return False
+        scope = self._scope_of_session(reading)
+        try:
+            parts = engine.together([read for _, read in batch], pieces, scope)
+        except (Refused, Truncated, Malformed):
+            for other in others:
+                jobs.later(other, other.due, _ALONE)
+            return False
+        except Paused as pause:
+            for other in others:
+                jobs.later(other, pause.until, str(pause))
+            raise
+        for (one, read), part in zip(batch, parts, strict=True):
+            self._mined(read, one, jobs, partial(_just, part))
+            if one is not job:
+                jobs.done(one, "mined with others")
+        return True
+
+    def _companions(
+        self, reading: Session, job: Job, jobs: Jobs, engine: ModelEngine
+    ) -> tuple[list[tuple[Job, Session]], list[Chunk]]:
+        """Small settled sessions of the same project, leased, this one first, with what is new in each."""
+        batch: list[tuple[Job, Session]] = [(job, reading)]
+        pieces = [piece for piece in [engine.small(reading)] if piece]
+        project = self._scope_of_session(reading).id
+        unfit: list[Job] = []
+        while pieces and len(batch) < _MOST_TOGETHER > len(unfit) and (other := jobs.claim(SESSION)):
+            read = None if other.reason == _ALONE else self._readable(other)
+            piece = engine.small(read) if read and self._scope_of_session(read).id == project else None
+            if read and piece:
+                batch.append((other, read))
+                pieces.append(piece)
+            else:
+                unfit.append(other)
+        for other in unfit:
+            jobs.later(other, other.due, other.reason)
+        return batch, pieces
+
+    def _readable(self, job: Job) -> Session | None:
+        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        try:
+            return None if source.head(path).ours else read_session(source, path, self.state)
+        except MememError:
+            return None  # its own turn tells why
+
+    def _engine(self, model: Model | None) -> Engine:
+        return ModelEngine(model, lambda text: redact(text).text, self._nearest) if model else patterns
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
@@ -140,13 +212,10 @@ class Sessions(Stores):
             places=tuple(read.places[at] for at in inside),
             offset=min(end, read.offset),
         )
-        return f"{self._mined(reading, job, jobs, model)} lessons"
+        return f"{self._mined(reading, job, jobs, self._engine(model))} lessons"
 
-    def _mined(self, reading: Session, job: Job, jobs: Jobs, model: Model | None) -> int:
+    def _mined(self, reading: Session, job: Job, jobs: Jobs, engine: Engine) -> int:
         scope = self._scope_of_session(reading)
-        engine: Engine = patterns
-        if model:
-            engine = ModelEngine(model, lambda text: redact(text).text, self._nearest)
 
         def held(read: Session, scope: Scope) -> Iterator[Part]:
             for part in engine(read, scope):
@@ -161,16 +230,14 @@ class Sessions(Stores):
         return len(new)
 
     def _commit(self, job: Job, jobs: Jobs, scope: Scope, read: Session, part: Part) -> None:
-        if part.lost:
-            payload = {"path": read.path, "start": part.start, "end": part.end}
-            name = f"{read.path}#{part.start}-{part.end}"
         if any(lines for _, lines in part.summary):
             self._grow_summary(read, scope, part)
         with jobs.fenced(job):
-            if part.lost and job.kind == SESSION:
-                jobs.bury(PART, name, payload, part.lost)
-            elif part.lost:
+            if part.lost and job.kind == PART:
                 raise MememError(part.lost)
+            if part.lost:
+                piece = {"path": read.path, "start": part.start, "end": part.end}
+                jobs.bury(PART, f"{read.path}#{part.start}-{part.end}", piece, part.lost)
             if job.kind == SESSION:
                 self._durable().remember_offset(read.path, read.identity, part.end, jobs.now())
             jobs.progressed(job)
@@ -225,6 +292,11 @@ JOBS: dict[str, Callable[[Sessions, Job, Jobs, Model | None], str]] = {
     PART: Sessions._part_job,
     PLAYBOOK: Sessions._playbook_job,
 }
+
+
+def _just(part: Part, _read: Session, _scope: Scope) -> list[Part]:
+    """An engine that was asked before."""
+    return [part]
 
 
 def _expanded(path: str) -> list[str]:

@@ -6,7 +6,8 @@ JSON lines keep the session's words inside their strings: nothing that was said 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 from memem.mining.session import Session
 from memem.sources.events import HUMAN, Event
@@ -30,6 +31,7 @@ class Turn(Value):
     event: Event
     text: str
     place: int
+    session: int = 0  # among several that are asked about together
 
 
 class Chunk(Value):
@@ -64,6 +66,15 @@ def chunks(read: Session, redact: Callable[[str], str], size: int = CHUNK_CHARAC
         yield Chunk(turns=tuple(taken), start=start, end=read.offset)
 
 
+def joined(pieces: Sequence[Chunk]) -> list[Chunk]:
+    """Chunks of several sessions with numbers that tell all their turns apart, to be asked about together."""
+    numbers = count()
+    return [
+        piece.replace(turns=tuple(turn.replace(number=next(numbers), session=place) for turn in piece.turns))
+        for place, piece in enumerate(pieces, 1)
+    ]
+
+
 def halves(chunk: Chunk) -> tuple[Chunk, ...]:
     """The two halves of a chunk, or nothing when all its turns stand on one line."""
     places = sorted({turn.place for turn in chunk.turns})
@@ -86,7 +97,8 @@ def _line(turn: Turn) -> dict[str, object]:
     who = "human" if event.kind in HUMAN and not event.agent else "tool" if event.kind == "result" else "agent"
     about = {"file": event.path} if event.path else {}
     failed = {"failed": True} if event.failed else {}
-    return {"n": turn.number, "who": who, "what": event.kind, **about, **failed, "text": turn.text}
+    session = {"session": turn.session} if turn.session else {}
+    return {"n": turn.number, **session, "who": who, "what": event.kind, **about, **failed, "text": turn.text}
 
 
 def _told(event: Event, redact: Callable[[str], str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from memem.errors import (
@@ -18,7 +19,7 @@ from memem.errors import (
 from memem.llm import prices
 from memem.llm.protocol import LLM, Answer
 from memem.mining import extraction
-from memem.mining.chunks import Chunk, chunks, halves
+from memem.mining.chunks import CHUNK_CHARACTERS, Chunk, chunks, halves, joined
 from memem.mining.lessons import Lesson
 from memem.mining.patterns import mine
 from memem.mining.session import Part, Session
@@ -26,6 +27,7 @@ from memem.models import Memory, Scope
 from memem.state.ledger import Budget, Ledger
 
 ANSWER_TOKENS = 1500
+SMALL_CHARACTERS = CHUNK_CHARACTERS // 8
 _MOST_HINTS = 12
 _TRANSIENT_SECONDS = 60.0
 _LIKELY_MODEL = "claude-haiku"  # for the reservation; what it really cost is settled
@@ -106,8 +108,7 @@ class ModelEngine:
 
     def __call__(self, read: Session, scope: Scope) -> Iterator[Part]:
         """A part for each chunk, in order; one that the model declines is lost, and the others go on."""
-        known = read.known
-        hints = [lesson for lesson in mine(read.events) if not set(lesson.evidence) <= known]
+        hints = _hints(read)
         reached = read.start
         for chunk in chunks(read, self._redact):
             for part in self._parts(chunk, read, scope, hints):
@@ -116,14 +117,37 @@ class ModelEngine:
         if reached < read.offset:  # lines without anything to tell
             yield Part(start=reached, end=read.offset)
 
-    def _parts(self, chunk: Chunk, read: Session, scope: Scope, hints: Sequence[Lesson]) -> Iterator[Part]:
+    def small(self, read: Session) -> Chunk | None:
+        """All that is new in a session, if it is little enough to be asked about together with others."""
+        found = list(islice(chunks(read, self._redact), 2))
+        length = sum(len(turn.text) for chunk in found for turn in chunk.turns)
+        return found[0] if len(found) == 1 and length <= SMALL_CHARACTERS and not read.more else None
+
+    def together(self, reads: Sequence[Session], pieces: Sequence[Chunk], scope: Scope) -> list[Part]:
+        """One question about several small sessions of a project; a part for each.
+
+        Raises:
+            Paused, Refused, Truncated, Malformed: see `Model.ask`; nothing was learned of any of them.
+        """
+        numbered = joined(pieces)
+        whole = Chunk(turns=tuple(turn for piece in numbered for turn in piece.turns), start=0, end=0)
+        hints = [lesson for read in reads for lesson in _hints(read)]
+        data, known = self._asked(whole, scope, hints)
+        return [
+            _part(data, known, piece.replace(end=read.offset), read)
+            for piece, read in zip(numbered, reads, strict=True)
+        ]
+
+    def _asked(self, chunk: Chunk, scope: Scope, hints: Sequence[Lesson]) -> tuple[Mapping[str, Any], Sequence[Memory]]:
         here = set(chunk.uuids.values())
         told = [self._redact(lesson.content) for lesson in hints if here & set(lesson.evidence)][:_MOST_HINTS]
         said = " ".join(turn.text for turn in chunk.turns if turn.event.kind in ("prompt", "feedback", "answer"))
         known = self._nearest(" ".join([*told, said[:4000]]), scope)
+        return self._model.ask(extraction.prompt(chunk, scope.id, told, known), extraction.SCHEMA, "mine"), known
+
+    def _parts(self, chunk: Chunk, read: Session, scope: Scope, hints: Sequence[Lesson]) -> Iterator[Part]:
         try:
-            question = extraction.prompt(chunk, scope.id, told, known)
-            data = self._model.ask(question, extraction.SCHEMA, "mine")
+            data, known = self._asked(chunk, scope, hints)
         except Truncated as error:
             smaller = halves(chunk)
             for half in smaller:
@@ -133,9 +157,17 @@ class ModelEngine:
         except Refused as error:
             yield Part(start=chunk.start, end=chunk.end, lost=str(error))
         else:
-            found = extraction.findings(data, chunk, known, read.session)
-            drafts = tuple(
-                finding.draft.replace(supersedes=(finding.target,)) if finding.target else finding.draft
-                for finding in found
-            )
-            yield Part(start=chunk.start, end=chunk.end, drafts=drafts, summary=extraction.summary(data, chunk))
+            yield _part(data, known, chunk, read)
+
+
+def _part(data: Mapping[str, Any], known: Sequence[Memory], chunk: Chunk, read: Session) -> Part:
+    drafts = tuple(
+        finding.draft.replace(supersedes=(finding.target,)) if finding.target else finding.draft
+        for finding in extraction.findings(data, chunk, known, read.session)
+    )
+    return Part(start=chunk.start, end=chunk.end, drafts=drafts, summary=extraction.summary(data, chunk))
+
+
+def _hints(read: Session) -> list[Lesson]:
+    known = read.known
+    return [lesson for lesson in mine(read.events) if not set(lesson.evidence) <= known]

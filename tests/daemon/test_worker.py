@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from memem.consent import Consent
 from memem.daemon import worker
 from memem.daemon.settle import settle
 from memem.daemon.worker import DONE, FATAL, TRANSIENT, work
-from memem.errors import Malformed, TransientError
+from memem.errors import Malformed, Refused, TransientError
 from memem.mining.model import Model
 from memem.state.jobs import DEAD, MOST_ATTEMPTS, PENDING, RUNNING, SESSION, Jobs
 from memem.state.ledger import Budget
@@ -134,7 +135,7 @@ def test_p9_faults_and_outages_leave_every_job_in_one_place(memem: Memem, clock:
 
     def answer(_prompt: str) -> dict[str, Any]:
         if chance.random() < 0.3:
-            raise chance.choice([TransientError("529"), Malformed("no JSON"), TransientError("reset", 30)])
+            raise chance.choice([TransientError("529"), Malformed("no JSON"), TransientError("reset", retry_after=30)])
         return said()
 
     for _ in range(400):
@@ -283,3 +284,63 @@ def test_our_own_identity_is_alive_and_a_reused_number_is_not() -> None:
     assert worker.is_alive(mine)
     assert not worker.is_alive(mine.partition(":")[0] + ":another start")
     assert not worker.is_alive("")
+
+
+def _lines(prompt: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in prompt.partition("The piece of the session:\n")[2].strip().splitlines()]
+
+
+def test_small_sessions_of_a_project_are_asked_about_together(memem: Memem, clock: Clock, sessions: Any) -> None:
+    paths = sessions(5)
+    write(Path(memem.config.session_dirs[0], "-other", "x.jsonl"), user("Cranes are red", cwd="/home/dana/cranes"))
+    jobs = _queue(memem, clock)
+
+    facts = iter(
+        [
+            "Tide tables come from the hydrographic office every January.",
+            "A mooring that is paid twice is refunded by hand.",
+            "Customs wants the manifest as XML before noon.",
+            "Never book two yachts on one pontoon.",
+            "Lighthouse data is public and needs no key.",
+            "Invoices are numbered by the accounting service alone.",
+        ]
+    )
+
+    def answer(prompt: str) -> dict[str, Any]:
+        lessons = [
+            {"lesson": next(facts), "evidence": [line["n"]]} for line in _lines(prompt) if line["who"] == "human"
+        ]
+        return said(*lessons, learned=[(lesson["lesson"], lesson["evidence"]) for lesson in lessons])
+
+    llm = Scripted(answer)
+    _run(memem, clock, llm)
+    assert len(llm.prompts) == 2, "one for each project"
+    assert jobs.counts(SESSION)["done"] == 6
+    assert memem.state
+    for path in paths:
+        assert memem.state.offset(str(path.resolve()))[1] == path.stat().st_size
+    found = {item.memory.lesson: item.memory for item in memem.memories("*") if item.memory.kind == "decision"}
+    assert len(found) == 6
+    assert len({memory.evidence for memory in found.values()}) == 6
+
+
+def test_what_is_refused_together_is_asked_about_one_by_one(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(3)
+    jobs = _queue(memem, clock)
+
+    def answer(prompt: str) -> dict[str, Any]:
+        if "Berth 1" in prompt:
+            raise Refused("declined")
+        return said()
+
+    _run(memem, clock, Scripted(answer))
+    assert jobs.counts(SESSION)["done"] == 3
+    (dead,) = jobs.listed((DEAD,))
+    assert "0001.jsonl" in dead.key
+
+
+def test_a_pause_in_the_middle_of_a_batch_gives_every_session_back(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(4)
+    jobs = _queue(memem, clock)
+    _run(memem, clock, Scripted(TransientError("overloaded", retry_after=600)))
+    assert jobs.counts(SESSION) == {"pending": 4, "running": 0, "done": 0, "dead": 0}
