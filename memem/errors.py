@@ -17,6 +17,7 @@ MememError
 ├── Paused              waits until a known time through no fault of its own: retry    exit 20
 ├── LeaseLost           another worker has the job by now: commit nothing              exit 20
 └── Damaged             a file of ours cannot be read and must not be overwritten      exit 5
+    └── TooNew              a newer memem wrote it: says which one is needed
 """
 
 from __future__ import annotations
@@ -122,3 +123,7 @@ class Damaged(MememError):
     """A file of ours is damaged or from a newer version, and is left alone."""
 
     exit_code = 5
+
+
+class TooNew(Damaged):
+    """A newer memem wrote it: nothing may be written any more, notes can still be read."""

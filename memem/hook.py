@@ -12,6 +12,7 @@ import sys
 import time
 
 from memem.config import Config, load_snapshot
+from memem.errors import MememError, TooNew
 from memem.models import Query, Scope
 from memem.value import TYPE_CHECKING
 
@@ -60,10 +61,13 @@ def respond(event: str, payload: Mapping[str, Any], environ: Mapping[str, str]) 
     config = load_snapshot(environ)
     if config.injection_mode == "off":
         return ""
-    if event == "SessionStart":
-        return _session_start(config, payload, environ)
-    if event == "UserPromptSubmit" and config.injection_mode == "auto":
-        return _prompt(config, payload, environ)
+    try:
+        if event == "SessionStart":
+            return _session_start(config, payload, environ)
+        if event == "UserPromptSubmit" and config.injection_mode == "auto":
+            return _prompt(config, payload, environ)
+    except TooNew:
+        return ""  # what was shown cannot be known, so nothing is; the tools say what is needed
     return ""
 
 
@@ -72,9 +76,9 @@ def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[
     from memem.recall.render import session_block
     from memem.recall.slices import for_session, is_behind
 
-    welcome, introduction = (WELCOME, _INTRODUCTION) if _first_run(config) else ("", "")
     session = _session(payload)
     state = _state(config)
+    welcome, introduction = (WELCOME, _INTRODUCTION) if _first_run(config) else ("", "")
     if state and session and _word(payload, "source") in _CONTEXT_LOST:
         state.forget_shown(session, time.time())
     index = open_reader(config.dir)
@@ -161,11 +165,12 @@ def _word(payload: Mapping[str, Any], field: str) -> str:
 
 def _state(config: Config) -> State | None:
     """The state database, or None: without it a memory may be shown twice, which beats blocking a prompt."""
-    from memem.errors import MememError
     from memem.state.store import open_state
 
     try:
         return open_state(config.dir, busy=0.1)
+    except TooNew:
+        raise
     except MememError:
         return None
 

@@ -4,7 +4,7 @@ Everything is `env/<key>/` there, where the key stands for the lock file and the
 versions of memem never fight. It also owns `bootstrap.log`, which tells what was installed and what failed.
 """
 # pathlib would cost every start 10 ms.
-# ruff: noqa: PTH100, PTH103, PTH111, PTH113, PTH116, PTH119, PTH120, PTH208
+# ruff: noqa: PTH100, PTH103, PTH108, PTH111, PTH112, PTH114, PTH113, PTH116, PTH119, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-MARKER, LOG = ".complete", "bootstrap.log"
+MARKER, USED, LOG = ".complete", ".used", "bootstrap.log"
 START = "import sys; sys.path.insert(0, sys.argv[1]); from memem.bootstrap import main; main(sys.argv[2:])"
 _LOG_BYTES = 200_000
 _OLDEST_UV = (0, 9)
@@ -29,6 +29,7 @@ _INSTALL_SECONDS = 600
 # Variables of the user that would change what is installed, or for which Python.
 _OTHERS = ("UV_NO_DEV", "UV_NO_GROUP", "UV_PROJECT", "UV_PYTHON", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
 _keys: dict[str, str] = {}  # the lock file as it was when this process began: an update must not change it midway
+_held: dict[str, int] = {}  # environments on the path of this process, and the locks that keep them from being removed
 
 
 class SetupFailed(MememError):
@@ -44,11 +45,23 @@ def use_environment(config: Config) -> bool:
     folder = environment(config)
     if not folder:
         return True  # a package installed by pip has its dependencies beside it
-    if not is_complete(folder):
-        return False
-    if _packages(folder) not in sys.path:
+    if folder not in _held:
+        lock = _hold(folder) if is_complete(folder) else None
+        if lock is None:
+            return False
+        _held[folder] = lock
         sys.path.append(_packages(folder))
-    return True
+    return is_complete(folder)
+
+
+def why_missing(module: str) -> str:
+    """What to tell of a module that cannot be imported: its installation is under way, or it was taken away again."""
+    if any(not is_complete(folder) for folder in _held):
+        return f"what memem needs ({module}) was removed or replaced while this session ran: restart the session."
+    return (
+        f"memem is still installing what this needs ({module}); try again in about 20 seconds. "
+        "If it stays so, run /memem:memem-doctor."
+    )
 
 
 def environment(config: Config, *, dev: bool = False) -> str:
@@ -235,16 +248,73 @@ def _remove(config: Config, folder: str) -> None:
 
 
 def _remove_unused(config: Config) -> None:
+    """Remove environments that were not used for long, and that no process has on its path."""
+    mine = {os.path.basename(environment(config, dev=dev)) for dev in (True, False)}
+    for folder in environments(config):
+        marker = f"{folder}/{MARKER}"
+        if os.path.basename(folder) in mine or not os.path.isfile(marker):
+            continue
+        if time.time() - os.stat(marker).st_mtime > _KEEP_SECONDS and remove_environment(config, folder):
+            log(config, f"removed the unused environment {os.path.basename(folder)}")
+
+
+def environments(config: Config) -> list[str]:
+    """The folders of all private environments, also half-made ones; a link is not one of ours."""
     import re
 
-    mine = {os.path.basename(environment(config, dev=dev)) for dev in (True, False)}
-    for name in os.listdir(config.state_path("env")):
-        marker = config.state_path(f"env/{name}/{MARKER}")
-        if name in mine or not re.fullmatch(r"[0-9a-f]{16}(-dev)?", name) or not os.path.isfile(marker):
-            continue
-        if time.time() - os.stat(marker).st_mtime > _KEEP_SECONDS:
-            log(config, f"removed the unused environment {name}")
-            _remove(config, config.state_path(f"env/{name}"))
+    parent = config.state_path("env")
+    names = os.listdir(parent) if os.path.isdir(parent) else []
+    folders = [f"{parent}/{name}" for name in sorted(names) if re.fullmatch(r"[0-9a-f]{16}(-dev)?", name)]
+    return [folder for folder in folders if os.path.isdir(folder) and not os.path.islink(folder)]
+
+
+def in_use(folder: str) -> bool:
+    """Whether a process has this environment on its path, or it cannot be told."""
+    if not os.path.exists(f"{folder}{USED}"):
+        return False
+    lock = _hold(folder, exclusive=True)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
+def remove_environment(config: Config, folder: str) -> bool:
+    """Remove a private environment unless a process uses it."""
+    lock = _hold(folder, exclusive=True)
+    if lock is None:
+        return False
+    try:
+        _remove(config, folder)
+        os.unlink(f"{folder}{USED}")  # whoever opened it meanwhile finds no environment
+    finally:
+        os.close(lock)
+    return True
+
+
+def _hold(folder: str, *, exclusive: bool = False) -> int | None:
+    """Lock an environment, for use or for its removal, as long as the descriptor is open; None when another holds it.
+
+    A lock and no list of processes: it ends with its process, however that ends, on every system.
+    """
+    import fcntl
+
+    # Beside the environment, because a rebuilt one is another folder.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        lock = os.open(f"{folder}{USED}", flags, 0o600)
+    except OSError:
+        # Without a place for the lock, in a read-only state folder, nobody can remove the environment either.
+        return None if exclusive else os.open(os.devnull, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    except OSError:  # a file system without locks: environments work, and stay
+        if exclusive:
+            os.close(lock)
+            return None
+    return lock
 
 
 def reason(error: Exception) -> str:

@@ -17,7 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite
 from memem.config import Config, load
-from memem.errors import MememError, StateUnavailable, VaultUnavailable
+from memem.errors import MememError, StateUnavailable, TooNew, VaultUnavailable
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer
 from memem.ingest.gate import Gate, text_key
 from memem.ingest.spool import Spool
@@ -68,6 +68,7 @@ class Stores:
         self.environ = environ
         self.session = environ.get("CLAUDE_CODE_SESSION_ID", "")
         self.degraded: list[str] = []
+        self._too_new: TooNew | None = None
         self._lock = threading.RLock()
         self._synced_at = float("-inf")
         self.index = self._open_index()
@@ -173,6 +174,7 @@ class Stores:
         try:
             return open_state(self.config.dir)
         except MememError as error:
+            self._too_new = error if isinstance(error, TooNew) else None
             if self.index.in_file:  # otherwise the state folder as a whole is unusable, and that was told
                 self.degraded.append(str(error))
             return None
@@ -189,11 +191,13 @@ class Stores:
                 self.state.unbury(back)
 
     def _replay(self) -> None:
-        if not self._spool_files():
+        if self._too_new or not self._spool_files():
             return
         self._gate().replay()
 
     def _gate(self) -> Gate:
+        if self._too_new:  # what a newer memem left there must not be undone, and what it knows is not known here
+            raise self._too_new
         return Gate(self.vault, self.index, self._spool(), self.state)
 
     def _spool(self) -> Spool:

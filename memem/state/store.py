@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
-from memem import sqlite
-from memem.errors import Damaged, StateUnavailable
+from memem import __version__, sqlite
+from memem.errors import Damaged, StateUnavailable, TooNew
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
 
     Raises:
         StateUnavailable: the folder cannot be written.
-        Damaged: the file is broken, or was written by a newer memem.
+        Damaged: the file is broken.
+        TooNew: it was written by a newer memem.
     """
     path = f"{folder}/{FILE_NAME}"
     try:
@@ -86,8 +87,9 @@ def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
 def _migrate(connection: sqlite.Connection, path: str) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
-        raise Damaged(
-            f"{path} was written by a newer memem (state version {version}, this one knows {VERSION}): update memem."
+        raise TooNew(
+            f"{path} was written by a newer memem (state version {version}, this one knows {VERSION}), so this one "
+            f"writes nothing: update memem{_needed(connection)}."
         )
     if version == VERSION:
         return
@@ -98,7 +100,17 @@ def _migrate(connection: sqlite.Connection, path: str) -> None:
         for step in _STEPS[version:]:
             for statement in step:
                 connection.execute(statement)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('needs', ?)", (__version__,))
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _needed(connection: sqlite.Connection) -> str:
+    """Which memem knows this version of the tables, if the one that made them said so."""
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'needs'").fetchone()
+    except sqlite.FAULTS:
+        return ""  # the newer one keeps it elsewhere
+    return f" to {str(row[0])[:40]} or newer" if row else ""
 
 
 def _back_up(connection: sqlite.Connection, target: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from memem.errors import NotReady
+from memem.install import why_missing
 from memem.models import Draft
 from memem.recall import render
 from memem.tools.table import Tool
@@ -27,10 +28,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             try:
                 return run(memem(), arguments)
             except ModuleNotFoundError as error:
-                raise NotReady(
-                    f"memem is still installing what this needs ({error.name}); try again in about 20 seconds. "
-                    "If it stays so, run /memem:memem-doctor."
-                ) from error
+                raise NotReady(why_missing(error.name or "a module")) from error
 
         return call
 

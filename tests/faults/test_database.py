@@ -6,10 +6,15 @@ import sqlite3
 import stat
 from pathlib import Path
 
+import pytest
+
+from memem.errors import TooNew
 from memem.index.schema import FILE_NAME
 from memem.models import Draft
 from memem.state import store as state
+from memem.tools.memory import core
 
+from ..home import Home
 from .faults import OPEN, REDIS, child
 
 
@@ -176,19 +181,60 @@ def test_d6_an_index_of_another_version_is_left_alone(memem, save, home, opened)
     assert newer.read_bytes() == before
 
 
-def test_d6_a_newer_state_is_not_written_and_memories_go_on(home, opened, vault):
-    path = old_state(home)
+def make_newer(path):
+    """Turn a state database into what a newer memem would leave."""
     connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('needs', '9.1.0')")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    before = path.read_bytes()
-    memem = opened()
-    outcome = memem.save(Draft(content=REDIS))
-    assert outcome.action == "added"
-    assert memem.search("redis").ids == [outcome.memory.id]
-    vault.path(outcome.memory.id).unlink()
-    memem.sync()
-    (warning,) = memem.warnings()
+
+
+def test_d6_a_newer_state_is_not_written_and_notes_are_read_on(memem, save, opened, vault, home):
+    memory = save(REDIS)
+    memem.close()
+    path = Path(home.state_path(state.FILE_NAME))
+    make_newer(path)
+    before, notes = path.read_bytes(), vault.snapshot()
+    older = opened()
+    with pytest.raises(TooNew, match=r"so this one writes nothing: update memem to 9\.1\.0 or newer"):
+        older.save(Draft(content="Deploys happen on Friday"))
+    assert vault.snapshot() == notes
+    vault.write("by-hand.md", "---\ntitle: Ports\n---\n\nValkey listens on 6390\n")
+    older.sync()
+    assert older.search("valkey").ids
+    assert older.search("redis").ids == [memory.id]
+    vault.path(memory.id).unlink()
+    older.sync()
+    (warning,) = older.warnings()
     assert "newer memem" in warning
-    assert "update memem" in warning
     assert path.read_bytes() == before
+
+
+def test_d6_every_surface_names_the_memem_that_a_newer_state_needs_and_the_hooks_are_silent(tmp_path):
+    there = Home(tmp_path)
+    there.welcomed()
+    lesson = "Integration tests need Redis on port 6380, because 6379 is taken by the staging tunnel"
+    question, memory = "why can the integration tests not reach redis?", there.save(lesson)
+    assert memory.body in there.prompt(question)
+    make_newer(there.state / state.FILE_NAME)
+    events = (there.state / "events.jsonl").read_bytes()
+
+    assert there.prompt(question) == ""
+    assert there.start() == ""
+    assert (there.state / "events.jsonl").read_bytes() == events
+    assert not (there.state / "hook-failures.log").exists()
+
+    refused = there.run("save", "Deploys happen on Friday")
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "update memem to 9.1.0 or newer" in refused.stderr
+    found = there.run("search", "redis port")
+    assert (found.returncode, memory.id8 in found.stdout) == (0, True)
+
+    served = there.open()
+    tools = {tool.name: tool for tool in core(lambda: served)}
+    with pytest.raises(TooNew, match=r"9\.1\.0"):
+        tools["memory_save"].run({"content": "Deploys happen on Friday"})
+    assert memory.id8 in tools["memory_search"].run({"query": "redis port", "limit": 5})
+    served.close()
+    assert len(list(there.notes.iterdir())) == 1

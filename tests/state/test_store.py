@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from memem.errors import Damaged, StateUnavailable
+from memem.errors import Damaged, StateUnavailable, TooNew
 from memem.state.store import FILE_NAME, open_state
 
 DAY = 86_400
@@ -62,7 +62,8 @@ def test_a_newer_state_is_refused_and_left_as_it_is(tmp_path):
         newer.execute("PRAGMA user_version = 99")
     newer.close()
     before = path.read_bytes()
-    with pytest.raises(Damaged, match=r"written by a newer memem \(state version 99, this one knows 4\): update memem"):
+    said = r"written by a newer memem \(state version 99, this one knows 4\), so this one writes nothing: update"
+    with pytest.raises(TooNew, match=said):
         open_state(str(tmp_path))
     assert path.read_bytes() == before
 
