@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from memem import __version__, sqlite
+from memem.adopt import diagnosis
 from memem.app import Memem
 from memem.errors import MememError
+from memem.published import left
 from memem.value import Value
 from memem.vault.conflicts import git_at_work
 
@@ -198,6 +200,12 @@ def _recent_failures(log: Path) -> int:
     return sum(stamp.isdigit() and time.time() - int(stamp) < _RECENT_SECONDS for stamp in stamps)
 
 
+def _published(memem: Memem) -> Check:
+    well, text = diagnosis(left(memem.config.dir))
+    fix = "" if well else "memem adopt shows what it would stop, and asks first"
+    return Check(name="published", level=OK if well else DEGRADED, text=text, fix=fix)
+
+
 def _tools(_: Memem) -> Check:
     missing = [name for name in ("git",) if not shutil.which(name)]
     if missing:
@@ -207,5 +215,5 @@ def _tools(_: Memem) -> Check:
 
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
-    _python, _dependencies, _search, _state, _vault, _notes, _spool, _hook, _tools,
+    _python, _dependencies, _search, _state, _vault, _notes, _spool, _hook, _tools, _published,
 )  # fmt: skip

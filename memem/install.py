@@ -270,7 +270,7 @@ def environments(config: Config) -> list[str]:
 
 def in_use(folder: str) -> bool:
     """Whether a process has this environment on its path, or it cannot be told."""
-    if not os.path.exists(f"{folder}{USED}"):
+    if not os.path.isfile(f"{folder}{USED}"):
         return False
     lock = _hold(folder, exclusive=True)
     if lock is not None:

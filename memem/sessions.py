@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import glob
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from memem import consent, sqlite
+from memem import consent, published, sqlite
 from memem.errors import (
     BadInput,
     Malformed,
@@ -45,8 +45,12 @@ _ALONE = "to be asked about on its own"
 class Sessions(Stores):
     """The verbs over transcripts."""
 
-    def mine(self, paths: Sequence[str], *, dry_run: bool = False) -> Iterator[Mined]:
+    _earlier: Mapping[str, int] | None = None  # how far a published memem had mined each session
+
+    def mine(self, paths: Sequence[str], *, dry_run: bool = False, again: bool = False) -> Iterator[Mined]:
         """Mine transcripts (files, folders, globs) one after the other; of what was mined before only what is new.
+
+        What a published memem had mined counts as mined; `again` takes everything for new.
 
         Raises:
             BadInput: a path does not exist.
@@ -55,15 +59,15 @@ class Sessions(Stores):
         found = [name for path in paths for name in _expanded(path)]
         source = ClaudeCode(self.config.dir)
         for path in dict.fromkeys(found for folder in found for found in source.sessions(folder)):
-            yield self._mine(source, path, dry_run)
+            yield self._mine(source, path, dry_run, again)
 
     @verb
-    def _mine(self, source: ClaudeCode, path: Path, dry_run: bool) -> Mined:
+    def _mine(self, source: ClaudeCode, path: Path, dry_run: bool, again: bool) -> Mined:
         self._freshen()
-        reading = read_session(source, path, self.state)
+        reading = self._read(source, path, after=0 if again else None)
         mined = self._mined_window(reading, dry_run)
         while reading.more:
-            reading = read_session(source, path, self.state, reading.offset)
+            reading = self._read(source, path, after=reading.offset)
             mined = mined.joined(self._mined_window(reading, dry_run))
         return mined
 
@@ -130,7 +134,7 @@ class Sessions(Stores):
                 return "a model call of memem"
             if not consent.read(self.config.dir).mining:
                 return "captured"
-            reading = read_session(source, path, self.state)
+            reading = self._read(source, path)
             engine = self._engine(model)
             if (
                 isinstance(engine, ModelEngine)
@@ -140,7 +144,7 @@ class Sessions(Stores):
                 return "mined with others"
             found = self._mined(reading, job, jobs, engine)
             while reading.more:
-                reading = read_session(source, path, self.state, reading.offset)
+                reading = self._read(source, path, after=reading.offset)
                 found += self._mined(reading, job, jobs, engine)
         except NotFound:
             return "gone"  # deleted before it was mined, or a program's scratch file
@@ -192,9 +196,14 @@ class Sessions(Stores):
     def _readable(self, job: Job) -> Session | None:
         source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
         try:
-            return None if source.head(path).ours else read_session(source, path, self.state)
+            return None if source.head(path).ours else self._read(source, path)
         except MememError:
             return None  # its own turn tells why
+
+    def _read(self, source: ClaudeCode, path: Path, after: int | None = None) -> Session:
+        if self._earlier is None:
+            self._earlier = published.mined(self.config.dir)
+        return read_session(source, path, self.state, after=after, earlier=self._earlier.get(path.stem, 0))
 
     def _engine(self, model: Model | None) -> Engine:
         return ModelEngine(model, lambda text: redact(text).text, self._nearest) if model else patterns
@@ -203,7 +212,7 @@ class Sessions(Stores):
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
         source, path, end = ClaudeCode(self.config.dir), Path(job.payload["path"]), job.payload["end"]
         try:
-            read = read_session(source, path, None, job.payload["start"])
+            read = self._read(source, path, after=job.payload["start"])
         except NotFound:
             return "gone"
         inside = [at for at, place in enumerate(read.places) if place < end]

@@ -43,9 +43,9 @@ class _Opener:
 
 def run(arguments: Sequence[str]) -> None:
     """Run one command line; ends the process with the documented exit code."""
-    from memem.cli import demo, memory, miner, sessions, system
+    from memem.cli import adopt, demo, memory, miner, sessions, system
 
-    for module in (memory, sessions, miner, system, demo):
+    for module in (memory, sessions, miner, system, demo, adopt):
         for command in module.COMMANDS:
             group.add_command(command)
     try:

@@ -37,9 +37,10 @@ def transcripts(memem: Any, /, query: str, limit: int, everywhere: bool, scope: 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("--dry-run", is_flag=True, help="Show the lessons, write nothing.")
+@click.option("--again", is_flag=True, help="Also what was mined before, by this memem or a published one.")
 @json_option
 @click.pass_obj
-def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, again: bool, as_json: bool) -> None:
     """Take the durable lessons of sessions into the vault: transcripts (.jsonl) or folders of them.
 
     Patterns only: no model, nothing leaves the machine. Lessons in a human's own words may be shown unasked; the
@@ -49,7 +50,7 @@ def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, as_json: bool) ->
     Example: memem mine --dry-run ~/.claude/projects
     """
     done = []
-    for mined in _with_progress(memem().mine(paths, dry_run=dry_run), shown=not as_json):
+    for mined in _with_progress(memem().mine(paths, dry_run=dry_run, again=again), shown=not as_json):
         done.append(mined)
         if not as_json:
             _report(mined, dry_run)
@@ -61,6 +62,9 @@ def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, as_json: bool) ->
     click.echo(
         f"{len(done)} sessions, {saved} lessons {verb}, {sum(mined.unchanged for mined in done)} had nothing new"
     )
+    earlier = sum(mined.earlier for mined in done)
+    if earlier:
+        click.echo(f"{earlier} were mined by a published memem and read on from there; --again reads them whole")
 
 
 def _with_progress(sessions: Iterator[Mined], *, shown: bool) -> Iterator[Mined]:

@@ -38,6 +38,7 @@ class Session(Value):
     events: tuple[Event, ...]
     places: tuple[int, ...]
     start: int  # everything before it was mined
+    earlier: bool  # the start is where a published memem ended
     offset: int  # end of the last complete line, or of the window
     more: bool  # the window ended before the file
     unknown: dict[str, int]
@@ -75,6 +76,7 @@ class Mined(Value):
     unknown: Mapping[str, int] = {}
     skipped: int = 0
     unchanged: bool = False
+    earlier: bool = False  # what was not mined now, a published memem had mined
 
     def joined(self, later: Mined) -> Mined:
         """This and what came of a later window of the same session."""
@@ -94,8 +96,12 @@ def patterns(read: Session, _: Scope) -> Iterator[Part]:
     yield Part(start=read.start, end=read.offset, drafts=tuple(to_draft(lesson, read.session) for lesson in new))
 
 
-def read_session(source: ClaudeCode, path: Path, state: State | None, after: int | None = None) -> Session:
+def read_session(
+    source: ClaudeCode, path: Path, state: State | None, *, after: int | None = None, earlier: int = 0
+) -> Session:
     """Read a transcript: what is new since the last time, or behind the offset `after`, and what stands before it.
+
+    `earlier` bytes were mined by a published memem.
 
     Raises:
         NotFound, Unavailable: the file is gone, or cannot be read.
@@ -104,7 +110,7 @@ def read_session(source: ClaudeCode, path: Path, state: State | None, after: int
     identity, start = state.offset(name) if state else ("", 0)
     if not is_same(path, identity, start):  # new, or another file in its place
         start = 0
-    start = start if after is None else after
+    by_us, start = bool(start) or after is not None, (start or earlier) if after is None else after
     reading = source.read(path, line_start(path, start - CONTEXT_BYTES))
     events: list[Event] = []
     places: list[int] = []
@@ -124,6 +130,7 @@ def read_session(source: ClaudeCode, path: Path, state: State | None, after: int
         places=tuple(places),
         start=start,
         offset=reading.offset,
+        earlier=bool(start) and not by_us,
         more=more,
         unknown=dict(reading.unknown),
         skipped=reading.skipped,
@@ -144,7 +151,9 @@ def mine_session(
     Raises:
         VaultUnavailable, NotReady: a lesson could not be made durable; its part was not committed.
     """
-    mined = Mined(path=read.path, session=read.session, unknown=read.unknown, skipped=read.skipped)
+    mined = Mined(
+        path=read.path, session=read.session, unknown=read.unknown, skipped=read.skipped, earlier=read.earlier
+    )
     if read.offset <= read.start:
         return mined.replace(unchanged=True)
     outcomes: list[Outcome] = []

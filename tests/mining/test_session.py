@@ -9,6 +9,7 @@ import pytest
 
 from memem.app import Memem
 from memem.cli import demo
+from memem.config import Config
 from memem.errors import BadInput, VaultUnavailable
 from memem.models import Draft
 from memem.sources.claude_code import line_start
@@ -117,3 +118,28 @@ def test_a_line_starts_after_the_end_of_the_one_before(tmp_path: Path, at: int, 
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b"one\ntwo\nend")
     assert line_start(path, at) == (found if at < 90 else at - 1)
+@pytest.mark.parametrize("record", ["of 2.x", "of 1.x"])
+def test_what_a_published_memem_had_mined_is_not_mined_twice(
+    memem: Memem, home: Config, session: Path, record: str
+) -> None:
+    lines = session.read_bytes().splitlines(keepends=True)
+    whole = session.read_bytes()
+    session.write_bytes(b"".join(lines[: len(lines) // 2]))
+    if record == "of 2.x":
+        Path(home.state_path(".mined_sessions")).write_text(f"{session.stem}\n")
+        Path(home.state_path(".offsets")).mkdir()
+        Path(home.state_path(".offsets"), session.stem).write_text(str(session.stat().st_size))
+    else:
+        Path(home.state_path(".mined_sessions")).write_text(
+            f'{{"session_id": "{session.stem}", "status": "complete", "size": {session.stat().st_size}}}\n'
+        )
+    (first,) = memem.mine([str(session)])
+    assert (first.outcomes, first.unchanged, first.earlier) == ((), True, True)
+    session.write_bytes(whole)
+    (grown,) = memem.mine([str(session)], dry_run=True)
+    (again,) = memem.mine([str(session)], dry_run=True, again=True)
+    assert grown.earlier
+    assert 0 < len(grown.outcomes) < len(again.outcomes)
+    list(memem.mine([str(session)]))
+    (after,) = memem.mine([str(session)])
+    assert (after.unchanged, after.earlier) == (True, False)
