@@ -1,7 +1,7 @@
 #!/bin/sh
 # bootstrap.sh [setup | test [PYTEST ARGUMENTS] | COMMAND ...]: from a bare machine to a running memem.
 # No argument: the MCP server over stdio. setup: install the locked dependencies. test: run the tests. Anything else:
-# the command line, `bootstrap.sh demo` first of all. It only looks for a Python; memem/bootstrap.py does the rest.
+# the command line, `bootstrap.sh demo` first of all; `uninstall` works without any of it. It only looks for a Python; memem/bootstrap.py does the rest.
 #
 # Exit codes, each with a line on stderr and in bootstrap.log that names the fix:
 #   10 no Python 3.11 or newer, and none could be installed
@@ -98,10 +98,12 @@ install_python() { # with uv; fetched by an old Python when it is missing
 
 [ -n "${MEMEM_PYTHON-}" ] && ! try "$MEMEM_PYTHON" && echo "memem: MEMEM_PYTHON=$MEMEM_PYTHON is no Python 3.11 or newer; looking for another" >&2
 [ -z "$py" ] && [ -r "$state/hook.conf" ] && IFS= read -r known <"$state/hook.conf" && [ -x "$known" ] && try "$known"
-[ -n "$py" ] || search_path || install_python ||
+cache=-Xpycache_prefix=$state/pycache
+[ "${1-}" != uninstall ] || cache=-B # which leaves nothing behind, and installs no Python to remove memem with
+[ -n "$py" ] || search_path || { [ "$cache" != -B ] && install_python; } ||
     fail 10 "no Python 3.11 or newer was found" "install one (apt install python3, brew install python, or uv python install 3.12), or set MEMEM_PYTHON to its path"
 
-exec "$py" -I -S -X "pycache_prefix=$state/pycache" -c 'import sys
+exec "$py" -I -S "$cache" -c 'import sys
 sys.path.insert(0, sys.argv[1])
 from memem.bootstrap import main
 main(sys.argv[2:])' "$root" "$@"

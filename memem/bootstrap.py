@@ -59,6 +59,9 @@ def main(arguments: list[str]) -> None:
     word = arguments[0] if arguments else ""
     umask = os.umask(0o077)
     config, file_values, failures = _configuration(os.environ)
+    if word == "uninstall":  # nothing is set up, nothing installed is needed, and what is broken is no reason to stay
+        _uninstall(config, arguments[1:])
+        return
     try:
         if word == "test":
             _run_tests(config, arguments[1:])
@@ -208,6 +211,18 @@ def _remedy(error: Exception, folder: str, variable: str) -> str:
     if code in (errno.EEXIST, errno.ENOTDIR):
         return f"move the file that is in the way of {folder}, or set {variable} to another folder"
     return f"check the permissions of {folder}, or set {variable} to another folder"
+
+
+def _uninstall(config: Config, arguments: Sequence[str]) -> None:
+    from memem import uninstall
+
+    try:
+        uninstall.main(arguments, config)
+    except MememError as error:
+        say(f"memem: {error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _run_tests(config: Config, arguments: Sequence[str]) -> NoReturn:

@@ -268,6 +268,15 @@ def environments(config: Config) -> list[str]:
     return [folder for folder in folders if os.path.isdir(folder) and not os.path.islink(folder)]
 
 
+def is_installing(config: Config) -> bool:
+    """Whether a process installs an environment at this moment."""
+    path = config.state_path("env/.lock")
+    lock = _lock(path, 0) if os.path.isfile(path) else -1
+    if lock is not None and lock >= 0:
+        os.close(lock)
+    return lock is None
+
+
 def in_use(folder: str) -> bool:
     """Whether a process has this environment on its path, or it cannot be told."""
     if not os.path.isfile(f"{folder}{USED}"):

@@ -30,7 +30,7 @@ from memem.bootstrap import EXIT_CODES
 REPOSITORY = Path(__file__).parent.parent
 PYTHON = Path(getattr(sys, "_base_executable", "") or sys.executable)
 SITE = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-MODULES = "__init__ bootstrap install fetch_uv config errors value sqlite vault/__init__ vault/seen"
+MODULES = "__init__ bootstrap install uninstall published fetch_uv config errors value sqlite vault/__init__ vault/seen"
 AWKWARD = 'it\'s a "quoted" földer ☕'
 
 SERVER = """

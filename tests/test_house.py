@@ -181,10 +181,11 @@ def test_every_tool_is_documented() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    from memem.cli import adopt, demo, memory, sessions, system
+    from memem.cli import adopt, demo, memory, sessions, system, uninstall
 
     text = document("README.md")
-    commands = (*memory.COMMANDS, *sessions.COMMANDS, *system.COMMANDS, *demo.COMMANDS, *adopt.COMMANDS)
+    modules = (memory, sessions, system, demo, adopt, uninstall)
+    commands = [command for module in modules for command in module.COMMANDS]
     missing = [command.name for command in commands if not re.search(rf"(memem|bootstrap\.sh) {command.name}\b", text)]
     assert not missing
 

@@ -43,9 +43,9 @@ class _Opener:
 
 def run(arguments: Sequence[str]) -> None:
     """Run one command line; ends the process with the documented exit code."""
-    from memem.cli import adopt, demo, memory, miner, sessions, system
+    from memem.cli import adopt, demo, memory, miner, sessions, system, uninstall
 
-    for module in (memory, sessions, miner, system, demo, adopt):
+    for module in (memory, sessions, miner, system, demo, adopt, uninstall):
         for command in module.COMMANDS:
             group.add_command(command)
     try:
