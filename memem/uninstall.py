@@ -2,7 +2,7 @@
 
 Standard library only, because it has to work when the private environment does not.
 """
-# ruff: noqa: PTH106, PTH108, PTH111, PTH112, PTH113, PTH114, PTH119, PTH208
+# ruff: noqa: PTH106, PTH108, PTH110, PTH111, PTH112, PTH113, PTH114, PTH119, PTH121, PTH208
 
 from __future__ import annotations
 
@@ -121,13 +121,23 @@ def make_plan(config: Config, *, state: bool) -> Plan:
 
 
 def _refuse_strange(config: Config) -> None:
-    folder = os.path.realpath(config.dir)
     if os.path.islink(config.dir):
-        raise BadInput(f"{config.dir} is a link to {folder}, which memem did not make: nothing was removed.")
+        raise BadInput(f"{config.dir} is a link, which memem did not make: nothing was removed.")
     holds = ((os.path.expanduser("~"), "your home"), (config.vault, "your vault"), (config.memory_root, "your notes"))
     for path, what in (*holds, (ROOT, "memem itself")):
-        if f"{os.path.realpath(path)}/".startswith(f"{folder.rstrip('/')}/"):
+        if _holds(config.dir, path):
             raise BadInput(f"the state folder {config.dir} holds {what}: nothing was removed.")
+
+
+def _holds(folder: str, path: str) -> bool:
+    """Whether a path is a folder or lies in it, also where one folder has several names, as without regard to case."""
+    path = os.path.realpath(path)
+    while True:
+        if os.path.exists(path) and os.path.exists(folder) and os.path.samefile(path, folder):
+            return True
+        if path == "/":
+            return False
+        path = path.rpartition("/")[0] or "/"
 
 
 def _plugin_commands(config: Config) -> Iterator[tuple[str, ...]]:

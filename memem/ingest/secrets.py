@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from memem.errors import NotReady
+from memem.install import why_missing
 from memem.value import Value
 
 # Not used of detect-secrets: keyword, npm, jwt and openai, whose patterns are quadratic or worse (46 s for 20 kB of
@@ -195,9 +196,7 @@ def _detector() -> tuple[re.Pattern[str], ...]:
     try:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
     except ImportError:
-        raise NotReady(
-            "secrets cannot be recognised yet: dependencies are still being installed; retry in about 20 seconds"
-        ) from None
+        raise NotReady(f"secrets cannot be recognised: {why_missing('detect_secrets')}") from None
     wanted = DETECTORS.split()
     plugins: Collection[Any] = get_mapping_from_secret_type_to_class().values()
     chosen = (plugin for plugin in plugins if plugin.__module__.rpartition(".")[2] in wanted)
