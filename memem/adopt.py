@@ -59,6 +59,8 @@ def pause_crontab(lines: tuple[str, ...], folder: str) -> None:
         Unavailable: the crontab cannot be written.
     """
     before = crontab()
+    if not set(lines) <= set(before):  # it changed, or could not be read: then writing it would lose it
+        raise Unavailable("the crontab is not what it was a moment ago: run memem adopt again.")
     backup = os.open(f"{folder}/{BACKUP}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(backup, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write("".join(f"{line}\n" for line in before))

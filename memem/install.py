@@ -288,16 +288,18 @@ def in_use(folder: str) -> bool:
 
 
 def remove_environment(config: Config, folder: str) -> bool:
-    """Remove a private environment unless a process uses it."""
+    """Remove a private environment unless a process uses it; whether it is gone."""
     lock = _hold(folder, exclusive=True)
     if lock is None:
         return False
     try:
         _remove(config, folder)
         os.unlink(f"{folder}{USED}")  # whoever opened it meanwhile finds no environment
+    except FileNotFoundError:
+        pass  # another removed it a moment ago
     finally:
         os.close(lock)
-    return True
+    return not os.path.isdir(folder)
 
 
 def _hold(folder: str, *, exclusive: bool = False) -> int | None:

@@ -114,7 +114,8 @@ def crontab() -> list[str]:
         )
     except (OSError, subprocess.SubprocessError):
         return []
-    return [] if done.returncode else done.stdout.decode("utf-8", "surrogateescape").splitlines()
+    # Every byte may have to be written back as it was.
+    return [] if done.returncode else done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
 
 
 def mined(folder: str) -> dict[str, int]:

@@ -6,7 +6,6 @@ Standard library only, because it has to work when the private environment does 
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import shutil
@@ -26,23 +25,26 @@ _PLUGIN, _MARKET = "memem@memem-marketplace", "memem-marketplace"
 _CLIENT_SECONDS = 120
 # Files and folders of the state folder. What is derived always goes, the rest with --state: then its loss is told.
 _DERIVED = (
-    ("index-v*.db*", "search index"),
-    ("hook.conf*", "compiled settings"),
-    (".capabilities*", "what works here"),
-    (".memem-canary-*", "left over by a check"),
+    (r"index-v\d+\.db(-wal|-shm|-journal|\.damaged-\d+)?", "search index"),
+    (r"hook\.conf(\.\d+)?", "compiled settings"),
+    (r"\.capabilities(\.\d+)?", "what works here"),
+    (r"\.memem-canary-[\d-]+", "left over by a check"),
     ("pycache", "compiled modules"),
     ("demo", "vault of the demo"),
 )
 _KEPT = (
-    ("state.db*", "what you deleted or edited, what sessions have seen, how far they were mined"),
-    ("config.toml", "your settings"),
-    ("keys.env", "your keys"),
-    ("events.jsonl", "outcomes of the hooks"),
-    ("hook-failures.log", "failures of the hooks"),
-    ("bootstrap.log*", "log of the setup"),
-    ("crontab.before-adopt", "your crontab as it was"),
-    (".vault-seen", "which vaults were in use"),
-    (".welcome-shown", "that you were welcomed"),
+    (
+        r"state\.db(-wal|-shm|-journal|\.v\d+(\.\d+\.tmp)?)?",
+        "what you deleted or edited, what sessions have seen, how far they were mined",
+    ),
+    (r"config\.toml", "your settings"),
+    (r"keys\.env", "your keys"),
+    (r"events\.jsonl", "outcomes of the hooks"),
+    (r"hook-failures\.log", "failures of the hooks"),
+    (r"bootstrap\.log(\.\d+)?", "log of the setup"),
+    (r"crontab\.before-adopt", "your crontab as it was"),
+    (r"\.vault-seen", "which vaults were in use"),
+    (r"\.welcome-shown", "that you were welcomed"),
     ("spool", "saves that wait for the vault"),
 )
 _FOLDERS = ("pycache", "demo", "spool")
@@ -164,8 +166,8 @@ def _state_folder(config: Config, *, state: bool) -> tuple[list[tuple[str, str]]
     shared = _SHARED if was_here(config.dir) else ()
     for name in names:
         path = config.state_path(name)
-        derived = next((what for pattern, what in _DERIVED if fnmatch.fnmatchcase(name, pattern)), "")
-        kept = next((what for pattern, what in _KEPT if fnmatch.fnmatchcase(name, pattern)), "")
+        derived = next((what for pattern, what in _DERIVED if re.fullmatch(pattern, name)), "")
+        kept = next((what for pattern, what in _KEPT if re.fullmatch(pattern, name)), "")
         if name == "env" and not os.path.islink(path):
             inside = sorted(entry for entry in os.listdir(path) if f"{path}/{entry}" not in environments(config))
             goes += [(f"{path}/{entry}", "setup") for entry in inside if _IN_ENV.fullmatch(entry)]
@@ -227,7 +229,7 @@ def _carry_out(plan: Plan, config: Config) -> Iterator[str]:
             yield f"{' '.join(words)}: {said}"
     for folder in plan.environments:
         if not remove_environment(config, folder):
-            yield f"{folder} is in use"
+            yield f"{folder} is in use or write-protected"
     for path, _ in plan.paths:
         try:
             _delete(path)

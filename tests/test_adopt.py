@@ -15,7 +15,7 @@ from .home import Home
 from .old_miner import OldMiner
 
 LINE = "0 * * * * bash /opt/old plugin/memem/mine-cron.sh"
-CRONTAB = f"# mine\n5 4 * * * backup\n{LINE}\n#{LINE}\n0 * * * * bash /opt/other/mine-cron.sh\n"
+CRONTAB = f"# mine \x0c\n5 4 * * * backup\n{LINE}\n#{LINE}\n0 * * * * bash /opt/other/mine-cron.sh\n"
 FAKE = """#!/bin/sh
 if [ "$1" = -l ]; then exec cat "$HOME/crontab"; fi
 cat >"$HOME/new" && mv "$HOME/new" "$HOME/crontab"
@@ -76,8 +76,19 @@ def test_with_consent_wrapper_and_miner_end_and_the_crontab_entry_is_paused(home
     assert {name: (home.state / name).read_bytes() for name in kept} == before
     assert "nothing of it runs" in home.run("adopt", "--dry-run").stdout
 
-    assert "1 crontab entries are back" in home.run("adopt", "--undo").stdout
+    assert "1 paused crontab entries are back" in home.run("adopt", "--undo").stdout
     assert (home.root / "crontab").read_text() == CRONTAB
+
+
+def test_a_crontab_that_cannot_be_read_is_not_written(home: Home) -> None:
+    (home.root / "bin/crontab").write_text(
+        FAKE.replace("exec cat", "[ -f $HOME/asked ] && exit 1; >$HOME/asked; exec cat")
+    )
+    before = (home.root / "crontab").read_bytes()
+    done = home.run("adopt", "--yes")
+    assert done.returncode == 4
+    assert "run memem adopt again" in done.stderr
+    assert (home.root / "crontab").read_bytes() == before
 
 
 def test_a_miner_that_finishes_its_round_is_waited_for_five_seconds_and_not_killed(tmp_path: Path) -> None:

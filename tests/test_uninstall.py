@@ -140,7 +140,7 @@ def test_what_memem_did_not_make_is_named_and_stays(machine: Machine) -> None:
     other = machine.home / "other"
     other.mkdir()
     (other / "mine").touch()
-    for name in ("notes.txt", "env/mine", "env/0123456789abcdef-old"):
+    for name in ("notes.txt", "state.db.bak", "hook.conf.mine", "env/mine", "env/0123456789abcdef-old"):
         (machine.state / name).touch()
     (machine.state / "demo").mkdir()
     (machine.state / "demo/mine").touch()
@@ -151,7 +151,9 @@ def test_what_memem_did_not_make_is_named_and_stays(machine: Machine) -> None:
     (machine.environment / "link").symlink_to(other)
     done = remove(machine, "--state", "--yes")
     assert done.returncode == 0, done.stderr
-    assert names(machine.state) == {"notes.txt", "env", "demo", "index-v7.db", "spool", "pycache"}
+    assert names(machine.state) == set(
+        "notes.txt state.db.bak hook.conf.mine env demo index-v7.db spool pycache".split()
+    )
     assert names(machine.state / "env") == {"mine", "0123456789abcdef-old"}
     assert (machine.state / "spool/waiting.md").read_text() == "a save"
     assert (other / "mine").exists()

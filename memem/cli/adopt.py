@@ -25,7 +25,7 @@ def adopt(dry_run: bool, yes: bool, undo: bool) -> None:
     Example: memem adopt --dry-run
     """
     if undo:
-        click.echo(f"{takeover.resume_crontab()} crontab entries are back.")
+        click.echo(f"{takeover.resume_crontab()} paused crontab entries are back.")
         return
     folder = load().dir
     found = left(folder)
@@ -34,7 +34,7 @@ def adopt(dry_run: bool, yes: bool, undo: bool) -> None:
     for process in found.running:
         click.echo(f"  ask to end    {process.role}, pid {process.pid}: {process.command}")
     for line in found.cron:
-        click.echo(f"  pause         crontab: {line}")
+        click.echo(f"  pause         crontab: {line.encode('utf-8', 'replace').decode()}")
     if dry_run or not (found.running or found.cron):
         return
     if not yes:
