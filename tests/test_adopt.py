@@ -64,7 +64,7 @@ def test_nothing_is_stopped_without_consent(home: Home, tmp_path: Path) -> None:
 
 
 def test_with_consent_wrapper_and_miner_end_and_the_crontab_entry_is_paused(home: Home, tmp_path: Path) -> None:
-    kept = [name for name in STATE_FILES if name != "miner.pid"]
+    kept = [name for name in STATE_FILES if not name.endswith(".pid")]
     before = {name: (home.state / name).read_bytes() for name in kept}
     with OldMiner(tmp_path / "old", home.state) as old:
         done = home.run("adopt", "--yes")

@@ -192,7 +192,7 @@ def test_published_files_stay(machine: Machine) -> None:
     write_state(machine.state)
     kept = {name: (machine.state / name).read_bytes() for name in (*STATE_FILES, "events.jsonl", "bootstrap.log")}
     assert remove(machine, "--state", "--yes").returncode == 0
-    assert {name: (machine.state / name).read_bytes() for name in names(machine.state)} == kept
+    assert tree(machine.state) == kept
 
 
 def test_a_broken_environment_and_a_broken_setting_are_no_reason_to_stay(machine: Machine) -> None:

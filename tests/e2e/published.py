@@ -84,7 +84,12 @@ _STATE_TEXTS = {
     ".installed_at": "1768903200\n",
     ".last-brief.json": '{"session_id": "a81bc81b", "keywords": ["jwt"], "timestamp": 1768903200}',
     ".mined_sessions": '{"session_id": "a81bc81b-dead-4e5d-abff-90865d1e13b1"}\n',
+    ".mined_sessions.legacy": "",
     "telemetry.json": "{}",
+    "relevance_scores.json": "{}",
+    "quarantine/9d2f_broken-note.md": "---\nid: [\n",
+    "miner-wrapper.pid": "999998\n",
+    "miner.heartbeat": "1768903200",
     "session_recalls.json": "{}",
     "active-slices.jsonl": '{"slice_id": "s1"}\n',
     "delta-audit.jsonl": "",
@@ -109,6 +114,7 @@ def write_state(folder: Path) -> None:
     """Write what the miner, the slices and the hooks of the published memem kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in _STATE_TEXTS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "events.jsonl").write_text(_EVENTS, encoding="utf-8")
     connection = sqlite3.connect(folder / "mined_sessions.db")
