@@ -7,6 +7,7 @@ to parse TOML, so the bootstrap compiles the file into a flat snapshot (`hook.co
 from __future__ import annotations
 
 import os
+import sys
 
 from memem.errors import BadInput
 from memem.value import TYPE_CHECKING, Value
@@ -44,6 +45,12 @@ class Config(Value):
         "~/obsidian-brain",
         "MEMEM_OBSIDIAN_VAULT MEMEM_VAULT CORTEX_OBSIDIAN_VAULT",
         "Obsidian vault; notes live in its folder `memem/`.",
+    )
+    cache_dir: str = option(
+        "",
+        "MEMEM_CACHE_DIR XDG_CACHE_HOME",
+        "Local folder for the index when the state folder is on a network or synced file system (empty: `~/.cache`, "
+        "on macOS `~/Library/Caches`).",
     )
     injection_mode: str = option(
         "auto",
@@ -139,7 +146,8 @@ def resolve(
                 raise
             values[name], origins[name] = spec.default, "default"
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is too dear on the hook path
-    for name in ("dir", "vault", "claude_dir"):
+    values["cache_dir"] = values["cache_dir"] or ("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
+    for name in ("dir", "vault", "cache_dir", "claude_dir"):
         values[name] = _absolute(values[name], home)
     extra = values["extra_session_dirs"].split(":")
     values["extra_session_dirs"] = ":".join(_absolute(path.strip(), home) for path in extra if path.strip())

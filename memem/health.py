@@ -15,6 +15,7 @@ from memem import __version__, sqlite
 from memem.adopt import diagnosis
 from memem.app import Memem
 from memem.errors import MememError
+from memem.index.reader import index_folder
 from memem.published import left
 from memem.value import Value
 from memem.vault.conflicts import git_at_work
@@ -135,6 +136,17 @@ def _state(memem: Memem) -> Check:
     return Check(name="state folder", level=OK, text=folder)
 
 
+def _database(memem: Memem) -> Check:
+    if not memem.shared_by:
+        return Check(name="index", level=OK, text=f"{memem.index.size()} notes")
+    where = index_folder(memem.config.dir, memem.config.cache_dir)
+    kept = f"the index is kept in {where}" if where != memem.config.dir else "the index is slower there"
+    fix = "set MEMEM_DIR to a folder on a local disk that no program syncs"
+    return Check(
+        name="index", level=DEGRADED, text=f"{memem.config.dir} is shared ({memem.shared_by}): {kept}", fix=fix
+    )
+
+
 def _vault(memem: Memem) -> Check:
     root = memem.vault.root
     if not memem.vault.exists():
@@ -215,5 +227,5 @@ def _tools(_: Memem) -> Check:
 
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
-    _python, _dependencies, _search, _state, _vault, _notes, _spool, _hook, _tools, _published,
+    _python, _dependencies, _search, _state, _database, _vault, _notes, _spool, _hook, _tools, _published,
 )  # fmt: skip

@@ -72,7 +72,7 @@ def respond(event: str, payload: Mapping[str, Any], environ: Mapping[str, str]) 
 
 
 def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    from memem.index.reader import open_reader
+    from memem.index.reader import index_folder, open_reader
     from memem.recall.render import session_block
     from memem.recall.slices import for_session, is_behind
 
@@ -81,7 +81,7 @@ def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[
     welcome, introduction = (WELCOME, _INTRODUCTION) if _first_run(config) else ("", "")
     if state and session and _word(payload, "source") in _CONTEXT_LOST:
         state.forget_shown(session, time.time())
-    index = open_reader(config.dir)
+    index = open_reader(index_folder(config.dir, config.cache_dir))
     if index is None or config.injection_mode == "tool":
         return _answer("SessionStart", introduction, welcome)
     query = Query(
@@ -105,14 +105,14 @@ def _session_start(config: Config, payload: Mapping[str, Any], environ: Mapping[
 
 
 def _prompt(config: Config, payload: Mapping[str, Any], environ: Mapping[str, str]) -> str:
-    from memem.index.reader import open_reader
+    from memem.index.reader import index_folder, open_reader
     from memem.recall.render import prompt_block
     from memem.recall.slices import for_prompt
 
     text = next((word for field in _PROMPT_FIELDS if (word := _word(payload, field).strip())), "")
     if not text or _is_command(text):
         return ""
-    index = open_reader(config.dir)
+    index = open_reader(index_folder(config.dir, config.cache_dir))
     if index is None:
         return ""
     session = _session(payload)

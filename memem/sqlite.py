@@ -17,9 +17,8 @@ Row = _sqlite3.Row
 Error = _sqlite3.Error
 OperationalError = _sqlite3.OperationalError
 FAULTS = (Error, UnicodeDecodeError)  # what SQLite says about a damaged schema may be no text
-BUSY_SECONDS = 5.0
-_BUSY = 5
-_LOG_ATTEMPTS = 20
+BUSY_SECONDS = 5.0  # for opening, when another process may be making or changing the very tables
+_LOCKED = (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
 _DAMAGE = (1, 11, 26)  # SQLITE_ERROR (a table of ours is missing), SQLITE_CORRUPT, SQLITE_NOTADB
 
 
@@ -67,6 +66,30 @@ def use_write_ahead_log(connection: Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode=WAL")
+
+
+def keep_journal(connection: Connection, *, shared: bool) -> None:
+    """Give an open file the journal that suits its folder: no shared memory is needed where machines share it.
+
+    While another process has the file open that must wait, and the next one that opens it tries again.
+    """
+    wanted = "truncate" if shared else "wal"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+        try:
+            connection.execute(f"PRAGMA journal_mode={wanted}")
+        except OperationalError as error:
+            if not is_busy(error):
+                raise
+
+
+def wait_at_most(connection: Connection, seconds: float) -> None:
+    """How long a statement of this connection waits for another process's lock."""
+    connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+
+
+def is_busy(error: Error | UnicodeDecodeError) -> bool:
+    """Whether an error says that another process holds a lock."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
 
 
 def is_damage(error: Error | UnicodeDecodeError) -> bool:

@@ -15,10 +15,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from memem import sqlite
+from memem import sqlite, volumes
 from memem.config import Config, load
 from memem.errors import MememError, StateUnavailable, TooNew, VaultUnavailable
-from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer
+from memem.index.reader import index_folder
+from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
 from memem.ingest.gate import Gate, text_key
 from memem.ingest.spool import Spool
 from memem.models import Scope
@@ -32,6 +33,9 @@ S = TypeVar("S", bound="Stores")
 P = ParamSpec("P")
 R = TypeVar("R")
 _FRESH_SECONDS = 1.0
+# How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
+_PATIENCE_SECONDS, _HURRY_SECONDS, _STATE_SECONDS = 0.4, 0.05, 0.1
+PATIENT_SECONDS = 10.0  # for who asked for a sync and nothing else
 _GIT_SECONDS = 5
 
 
@@ -71,6 +75,7 @@ class Stores:
         self._too_new: TooNew | None = None
         self._lock = threading.RLock()
         self._synced_at = float("-inf")
+        self.shared_by = ""
         self.index = self._open_index()
         self.state = self._open_state()
         self.vault = self._open_vault()
@@ -83,15 +88,17 @@ class Stores:
                 self.state.close()
 
     @verb
-    def sync(self) -> Synced:
+    def sync(self, patience: float = _PATIENCE_SECONDS) -> Synced:
         """Bring the index up to date with the vault, and the vault with what waits in the spool.
 
         Raises:
             VaultUnavailable: the vault is not there; the index stays as it is.
+            StateUnavailable: another process held the index for longer than `patience` (seconds).
         """
         if not self.index.current or not self.index.in_file:  # deleted under us, or it could not be opened before
             self.index.close()
             self.index = self._open_index()
+        sqlite.wait_at_most(self.index.connection, patience)
         self.vault = self._open_vault()
         if not self.vault.exists():
             open_vault(self.config.memory_root, self.config.dir)  # says what is wrong
@@ -109,7 +116,7 @@ class Stores:
     def rebuild(self) -> Synced:
         """Build the index anew from the vault."""
         self._replace_index(None)
-        return self.sync()
+        return self.sync(PATIENT_SECONDS)
 
     def scope(self, name: str = "", folder: str = "") -> Scope:
         """The scope of that name, or of a folder, or of the project this process runs in."""
@@ -126,10 +133,12 @@ class Stores:
     def _open_index(self) -> IndexWriter:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the state folder")]
         try:
-            folder = Path(self.config.dir)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(self.config.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.shared_by = volumes.shared_by(self.config.dir)
+            folder = Path(settle_place(self.config.dir, self.config.cache_dir, shared=bool(self.shared_by)))
             before = set(folder.glob(DAMAGED))
-            index = open_writer(self.config.dir)
+            index = open_writer(str(folder), shared=bool(self.shared_by and volumes.shared_by(str(folder))))
+            sqlite.wait_at_most(index.connection, _PATIENCE_SECONDS)
             for aside in set(folder.glob(DAMAGED)) - before:
                 self.degraded.append(f"the index was damaged and rebuilt; the old one is {aside}.")
             return index
@@ -152,7 +161,7 @@ class Stores:
         in_file, current = self.index.in_file, self.index.current
         self.index.close()
         if in_file and current:
-            aside = move_aside(self.config.dir)
+            aside = move_aside(index_folder(self.config.dir, self.config.cache_dir))
             if error is None:
                 aside.unlink(missing_ok=True)
             else:
@@ -167,12 +176,17 @@ class Stores:
         try:
             self.sync()
         except (VaultUnavailable, StateUnavailable) as error:
+            # Who holds the index now holds it for long: what this call writes there the next sync finds.
+            sqlite.wait_at_most(self.index.connection, _HURRY_SECONDS)
             if str(error) not in self.degraded:
                 self.degraded.append(str(error))
 
     def _open_state(self) -> State | None:
         try:
-            return open_state(self.config.dir)
+            state = open_state(self.config.dir, shared=bool(self.shared_by))
+            sqlite.keep_journal(state.connection, shared=bool(self.shared_by))
+            sqlite.wait_at_most(state.connection, _STATE_SECONDS)
+            return state
         except MememError as error:
             self._too_new = error if isinstance(error, TooNew) else None
             if self.index.in_file:  # otherwise the state folder as a whole is unusable, and that was told

@@ -9,7 +9,7 @@ from pathlib import Path
 from memem import sqlite
 from memem.config import Config
 from memem.errors import VaultUnavailable
-from memem.index.reader import Index
+from memem.index.reader import Index, index_folder
 from memem.index.schema import FILE_NAME as INDEX_FILE
 from memem.index.schema import memory_values, ready
 from memem.index.writer import Entry, memory_index
@@ -48,11 +48,12 @@ def verify(config: Config) -> list[Finding]:
 
 def _opened(path: str) -> sqlite.Connection:
     """A database for reading. Without a journal nobody has it open, and nothing is made beside it."""
-    return sqlite.connect(path, read_only=True, still=not Path(f"{path}-wal").exists())
+    busy = any(Path(path + suffix).exists() for suffix in ("-wal", "-journal"))
+    return sqlite.connect(path, read_only=True, still=not busy)
 
 
 def _index(config: Config, vault: Vault, files: dict[str, File]) -> Iterator[Finding]:
-    path = config.state_path(INDEX_FILE)
+    path = f"{index_folder(config.dir, config.cache_dir)}/{INDEX_FILE}"
     if not Path(path).exists():
         yield Finding(level=NOTE, where=path, what="not built yet", fix=_SYNC)
         return

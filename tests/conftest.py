@@ -22,7 +22,7 @@ settings.load_profile("memem")
 def _no_real_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever reads the environment of this process finds a temporary home, never the real one."""
     folder = tmp_path_factory.mktemp("home")
-    for name in [name for name in os.environ if name.startswith(("MEMEM_", "CORTEX_", "CLAUDE_"))]:
+    for name in [name for name in os.environ if name.startswith(("MEMEM_", "CORTEX_", "CLAUDE_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("MEMEM_DIR", str(folder / ".memem"))

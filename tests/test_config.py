@@ -46,6 +46,7 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
     value = {
         "dir": "/x",
         "vault": "/x",
+        "cache_dir": "/x",
         "injection_mode": "off",
         "project_aliases": "a=b",
         "claude_dir": "/x",

@@ -10,6 +10,7 @@ import click
 from memem import health
 from memem.cli.main import emit, json_option
 from memem.config import load
+from memem.stores import PATIENT_SECONDS
 from memem.verify import DAMAGE
 from memem.verify import verify as verification
 
@@ -69,7 +70,7 @@ def doctor(memem: Any, /, as_json: bool) -> None:
 @click.pass_obj
 def sync(memem: Any, /, quiet: bool, as_json: bool) -> None:
     """Bring the index up to date with the vault (other commands do so by themselves)."""
-    done = memem().sync()
+    done = memem().sync(PATIENT_SECONDS)
     if as_json:
         emit(done.as_dict() | {"gone": [memory.id for memory in done.gone]})
     elif not quiet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from memem import sqlite
 from memem.index.schema import FILE_NAME, LIVE, ready, row_memory, scope_term
 from memem.models import Candidate
@@ -24,6 +26,22 @@ _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)
 _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid IN ({})"
 
 
+def index_folder(state: str, cache: str) -> str:
+    """Where the index of a state folder lies: there, or in the local cache if `writer.settle_place` made it a folder."""
+    if os.path.isdir(f"{cache}/memem"):  # noqa: PTH112 - hook path
+        local = cached_folder(state, cache)
+        if os.path.isdir(local):  # noqa: PTH112
+            return local
+    return state
+
+
+def cached_folder(state: str, cache: str) -> str:
+    """The folder in the local cache for what belongs to a state folder."""
+    from _blake2 import blake2b  # hashlib would load OpenSSL
+
+    return f"{cache}/memem/{blake2b(state.encode('utf-8', 'surrogateescape'), digest_size=8).hexdigest()}"
+
+
 def open_reader(folder: str) -> Index | None:
     """The index of a state folder for reading, or None when it is not built yet or unusable."""
     # In a folder that cannot be written SQLite reads a write-ahead log only as a still picture.
@@ -34,8 +52,9 @@ def open_reader(folder: str) -> Index | None:
                 return Index(connection)
             connection.close()
             return None
-        except sqlite.FAULTS:
-            continue
+        except sqlite.FAULTS as error:
+            if sqlite.is_busy(error):
+                return None  # a picture taken while somebody writes would be half old, half new
     return None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
 
 from memem import sqlite
-from memem.index.reader import Index
+from memem.index.reader import Index, cached_folder
 from memem.index.schema import CREATE, FILE_NAME, memory_values, ready, scope_terms
 from memem.models import Memory
 from memem.text import terms
@@ -87,21 +88,48 @@ class IndexWriter(Index):
         self.connection.execute("INSERT OR REPLACE INTO root_commits VALUES (?, ?)", (git_folder, commit))
 
 
-def open_writer(folder: str) -> IndexWriter:
-    """Open the index of a state folder, build its tables when they are missing, replace it when it is damaged.
+def settle_place(state: str, cache: str, *, shared: bool) -> str:
+    """The folder for the index: of a `shared` state folder the one in the local cache, if that can be made.
 
-    A damaged file is moved aside, not deleted: it is derived, but it may tell what went wrong.
+    What lies in the other place is removed: it would only grow old, and hold what a human deletes from now on.
+    """
+    local = Path(cached_folder(state, cache))
+    if not shared:
+        if local.is_dir():
+            _remove_index(local)
+            with contextlib.suppress(OSError):
+                local.rmdir()
+        return state
+    try:
+        local.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return state
+    _remove_index(Path(state))
+    return str(local)
+
+
+def _remove_index(folder: Path) -> None:
+    for path in folder.glob(f"{FILE_NAME}*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def open_writer(folder: str, *, shared: bool = False) -> IndexWriter:
+    """Open the index in a folder, build its tables when they are missing, replace it when it is damaged.
+
+    A damaged file is moved aside, not deleted: it is derived, but it may tell what went wrong. `shared` says that
+    the folder is no place for a write-ahead log.
 
     Raises:
         sqlite.Error: the folder cannot be written; use `memory_index` then.
     """
     try:
-        return _opened(f"{folder}/{FILE_NAME}")
+        return _opened(f"{folder}/{FILE_NAME}", shared=shared)
     except sqlite.FAULTS as error:
         if not sqlite.is_damage(error):
             raise
     move_aside(folder)
-    return _opened(f"{folder}/{FILE_NAME}")
+    return _opened(f"{folder}/{FILE_NAME}", shared=shared)
 
 
 def move_aside(folder: str) -> Path:
@@ -110,7 +138,7 @@ def move_aside(folder: str) -> Path:
     aside = path.with_name(DAMAGED.replace("*", str(time.time_ns())))
     if path.exists():
         path.replace(aside)
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     return aside
 
@@ -120,12 +148,15 @@ def memory_index() -> IndexWriter:
     return _opened(":memory:")
 
 
-def _opened(path: str) -> IndexWriter:
+def _opened(path: str, *, shared: bool = False) -> IndexWriter:
     connection = sqlite.connect(path)
     try:
         if path != ":memory:":
             Path(path).chmod(0o600)
-        sqlite.use_write_ahead_log(connection)
+        if shared:
+            sqlite.keep_journal(connection, shared=True)
+        else:
+            sqlite.use_write_ahead_log(connection)
         # What a human deletes is gone from the file, not only from the tables.
         connection.execute("PRAGMA secure_delete = ON")
         if not ready(connection):

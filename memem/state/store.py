@@ -55,8 +55,8 @@ _DELETE_OLDEST_TOMBSTONES = """
     DELETE FROM tombstones WHERE memory IN (SELECT memory FROM tombstones ORDER BY at DESC LIMIT -1 OFFSET ?)"""
 
 
-def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
-    """Open the state database of a folder, creating or migrating it.
+def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS, shared: bool = False) -> State:
+    """Open the state database of a folder, creating or migrating it; a `shared` folder takes no write-ahead log.
 
     Raises:
         StateUnavailable: the folder cannot be written.
@@ -70,7 +70,8 @@ def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS) -> State:
         try:
             if new:
                 os.chmod(path, 0o600)  # noqa: PTH101
-                sqlite.use_write_ahead_log(connection)
+                if not shared:
+                    sqlite.use_write_ahead_log(connection)
             _migrate(connection, path)
         except BaseException:
             connection.close()

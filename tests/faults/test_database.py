@@ -1,14 +1,20 @@
 """Rows D: index and state damaged, locked, deleted, older or newer."""
 
+import contextlib
 import random
 import shutil
 import sqlite3
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from memem.errors import TooNew
+from memem import health, volumes
+from memem.app import Memem
+from memem.config import resolve
+from memem.errors import StateUnavailable, TooNew
 from memem.index.schema import FILE_NAME
 from memem.models import Draft
 from memem.state import store as state
@@ -16,6 +22,25 @@ from memem.tools.memory import core
 
 from ..home import Home
 from .faults import OPEN, REDIS, child
+
+
+@contextlib.contextmanager
+def within_a_second():
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < 1
+
+
+class Follower(threading.Thread):
+    """Syncs once in a thread of its own, as the watcher does."""
+
+    def __init__(self, memem):
+        super().__init__()
+        self.memem = memem
+
+    def run(self):
+        with contextlib.suppress(StateUnavailable):
+            self.memem.sync()
 
 
 def test_d1_a_damaged_index_loses_nothing(opened, home, vault):
@@ -48,36 +73,72 @@ def test_d9_hostile_questions_are_answered_without_touching_the_index(memem, sav
 
 def test_d3_while_the_index_is_locked_reads_go_on_and_saves_are_durable(memem, save, vault, home, opened):
     memory = save(REDIS)
-    memem.index.connection.execute("PRAGMA busy_timeout = 50")
     holder = sqlite3.connect(home.state_path(FILE_NAME), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
         memem._synced_at = float("-inf")
-        found = memem.search("redis")
+        with within_a_second():
+            found = memem.search("redis")
         assert found.ids == [memory.id]
         assert "busy" in " ".join(found.warnings)
-        assert memem.get([memory.id])[0] == [memory]
-        outcome = memem.save(Draft(content="Deploys happen on Friday"))
+        with within_a_second():
+            assert memem.get([memory.id])[0] == [memory]
+        with within_a_second():
+            outcome = memem.save(Draft(content="Deploys happen on Friday"))
         assert outcome.action == "added"
         assert "next sync" in outcome.reason
         assert b"Friday" in vault.read(outcome.memory.id)
-        other = opened()  # a process that starts now
-        other.index.connection.execute("PRAGMA busy_timeout = 50")
-        assert other.search("redis").ids == [memory.id]
+        with within_a_second():
+            correction = memem.save(Draft(content=f"{REDIS} no longer", supersedes=(memory.id,)))
+        assert correction.action == "superseded"
+        with within_a_second():
+            assert opened().search("redis").ids == [memory.id]  # a process that starts now
     finally:
         holder.execute("ROLLBACK")
         holder.close()
     memem.sync()
     assert memem.search("deploys").ids == [outcome.memory.id]
+    assert memem.get([memory.id])[0][0].status == "superseded"
     assert memem.warnings() == ()
+
+
+def test_d3_an_agent_does_not_wait_for_a_sync_that_waits(memem, save, home):
+    memory = save(REDIS)
+    holder = sqlite3.connect(home.state_path(FILE_NAME), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    watcher = Follower(memem)
+    watcher.start()
+    try:
+        with within_a_second():
+            assert memem.search("redis").ids == [memory.id]
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+        watcher.join()
+
+
+def test_d3_while_index_and_state_are_locked_an_agent_waits_for_a_second_at_most(memem, save, home, vault):
+    old = save(REDIS)
+    holders = [sqlite3.connect(home.state_path(name), isolation_level=None) for name in (FILE_NAME, state.FILE_NAME)]
+    for holder in holders:
+        holder.execute("BEGIN IMMEDIATE")
+    memem._synced_at = float("-inf")
+    with within_a_second():
+        outcome = memem.save(Draft(content="Redis must run on 6379", supersedes=(old.id,)))
+    assert b"6379" in vault.read(outcome.memory.id)
+    for holder in holders:
+        holder.execute("ROLLBACK")
+        holder.close()
+    memem.sync()
+    assert [item.memory.id for item in memem.memories()] == [outcome.memory.id]
 
 
 def test_d3_while_the_state_is_locked_notes_are_written_and_marked(memem, save, vault, home):
     old = save(REDIS)
-    memem.state.connection.execute("PRAGMA busy_timeout = 50")
     holder = sqlite3.connect(home.state_path(state.FILE_NAME), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    outcome = memem.save(Draft(content="Redis must run on 6379"))
+    with within_a_second():
+        outcome = memem.save(Draft(content="Redis must run on 6379"))
     holder.execute("ROLLBACK")
     holder.close()
     assert outcome.action == "superseded"
@@ -238,3 +299,83 @@ def test_d6_every_surface_names_the_memem_that_a_newer_state_needs_and_the_hooks
     assert memory.id8 in tools["memory_search"].run({"query": "redis port", "limit": 5})
     served.close()
     assert len(list(there.notes.iterdir())) == 1
+
+
+@pytest.fixture
+def synced(tmp_path):
+    """A user whose state folder lies in a folder that Syncthing keeps alike on several machines."""
+    (tmp_path / "synced" / ".stfolder").mkdir(parents=True)
+    user = Home(tmp_path / "ann")
+    user.state = tmp_path / "synced" / "state"
+    user.environ["MEMEM_DIR"] = str(user.state)
+    user.welcomed()
+    return user
+
+
+def journal(path):
+    """`delete` and `truncate` leave the same mark in a file: none."""
+    return "wal" if path.read_bytes()[18:20] == b"\2\2" else "rollback"
+
+
+def test_d7_of_a_synced_state_folder_the_index_lives_in_the_local_cache_and_the_hook_finds_it(synced):
+    memory = synced.save("Integration tests need Redis on port 6380, because 6379 is taken")
+    (index,) = synced.root.glob(f".cache/memem/*/{FILE_NAME}")
+    assert stat.S_IMODE(index.parent.stat().st_mode) == 0o700
+    assert not (synced.state / FILE_NAME).exists()
+    assert journal(synced.state / state.FILE_NAME) == "rollback"
+    assert "6380" in synced.prompt("which redis port do the integration tests need?")
+    assert "6380" in synced.start()
+    assert memory.id8 in synced.run("search", "redis").stdout
+    assert synced.run("verify").returncode == 0
+    done = synced.run("doctor")
+    assert "Syncthing" in done.stdout
+    assert "MEMEM_DIR" in done.stdout
+    assert str(index.parent) in done.stdout
+    assert done.returncode == 0
+
+
+def test_d7_an_index_moves_when_its_folder_becomes_a_synced_one_and_back(tmp_path):
+    user = Home(tmp_path / "ann")
+    memory = user.save(REDIS)
+    folder = f".cache/memem/*/{FILE_NAME}"
+    assert (user.state / FILE_NAME).exists()
+    assert journal(user.state / state.FILE_NAME) == "wal"
+    (user.root / ".stfolder").mkdir()  # which makes the cache a synced folder as well
+    memem = user.open()
+    assert memem.search("redis").ids == [memory.id]
+    memem.close()
+    (index,) = user.root.glob(folder)
+    assert list(user.state.glob(f"{FILE_NAME}*")) == []
+    assert journal(index) == journal(user.state / state.FILE_NAME) == "rollback"
+    (user.root / ".stfolder").rmdir()
+    memem = user.open()
+    assert memem.search("redis").ids == [memory.id]
+    assert [check.level for check in health.run(memem) if check.name == "index"] == [health.OK]
+    memem.close()
+    assert list(user.root.glob(".cache/memem/*")) == []
+    assert journal(user.state / FILE_NAME) == journal(user.state / state.FILE_NAME) == "wal"
+
+
+def test_d7_without_a_cache_folder_the_index_stays_and_needs_no_shared_memory(synced):
+    (synced.root / ".cache").touch()
+    memory = synced.save(REDIS)
+    assert journal(synced.state / FILE_NAME) == "rollback"
+    memem = synced.open()
+    assert memem.search("redis").ids == [memory.id]
+    assert [check.level for check in health.run(memem) if check.name == "index"] == [health.DEGRADED]
+    memem.close()
+
+
+def test_d7_a_network_file_system_is_told_by_the_table_of_mounts(home, checkout, monkeypatch):
+    top = Path(home.dir).parent
+    table = f"22 1 0:40 / {top} rw - nfs4 server:/home rw\n23 1 0:41 / {top}/local rw - ext4 /dev/vda rw"
+    monkeypatch.setattr(volumes, "mount_table", lambda: table)
+    local = resolve({"HOME": str(top), "XDG_CACHE_HOME": f"{top}/local"}, {})[0]
+    memem = Memem(local, checkout, environ={})
+    memory = memem.save(Draft(content=REDIS)).memory
+    assert memem.search("redis").ids == [memory.id]
+    (check,) = (check for check in health.run(memem) if check.name == "index")
+    assert (check.level, "nfs4" in check.text) == (health.DEGRADED, True)
+    memem.close()
+    (index,) = Path(local.cache_dir).glob(f"memem/*/{FILE_NAME}")
+    assert journal(index) == "wal"
