@@ -33,6 +33,7 @@ S = TypeVar("S", bound="Stores")
 P = ParamSpec("P")
 R = TypeVar("R")
 _FRESH_SECONDS = 1.0
+_SWEEP_SECONDS = 600
 # How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
 _PATIENCE_SECONDS, _HURRY_SECONDS, _STATE_SECONDS = 0.4, 0.05, 0.1
 PATIENT_SECONDS = 10.0  # for who asked for a sync and nothing else
@@ -74,7 +75,7 @@ class Stores:
         self.degraded: list[str] = []
         self._too_new: TooNew | None = None
         self._lock = threading.RLock()
-        self._synced_at = float("-inf")
+        self._synced_at = self._swept_at = float("-inf")
         self.shared_by = ""
         self.index = self._open_index()
         self.state = self._open_state()
@@ -106,8 +107,10 @@ class Stores:
         self._keep_tombstones(done)
         self._remember_root_commit()
         self._replay()
-        self.vault.sweep()
-        self._spool().sweep()
+        if time.monotonic() - self._swept_at > _SWEEP_SECONDS:  # which walks through all folders
+            self.vault.sweep()
+            self._spool().sweep()
+            self._swept_at = time.monotonic()
         self._synced_at = time.monotonic()
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
         return done

@@ -9,7 +9,8 @@ from memem.index.writer import Entry, IndexWriter
 from memem.models import Memory
 from memem.value import Value
 from memem.vault import note
-from memem.vault.store import File, Vault, content_hash
+from memem.vault.note import content_hash
+from memem.vault.store import File, Vault
 
 # A file changed this shortly before it was read may change again without a new mtime: read it once more.
 _SETTLE_NS = 2_000_000_000

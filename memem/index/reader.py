@@ -27,7 +27,7 @@ _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid IN ({})"
 
 
 def index_folder(state: str, cache: str) -> str:
-    """Where the index of a state folder lies: there, or in the local cache if `writer.settle_place` made it a folder."""
+    """Where the index of a state folder lies: there, or in the local cache if `settle_place` made a folder for it."""
     if os.path.isdir(f"{cache}/memem"):  # noqa: PTH112 - hook path
         local = cached_folder(state, cache)
         if os.path.isdir(local):  # noqa: PTH112

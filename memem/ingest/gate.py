@@ -24,7 +24,8 @@ from memem.state.store import State
 from memem.sync import sync_path
 from memem.text import clean, cut, one_line, query_terms, terms
 from memem.vault import note
-from memem.vault.store import Vault, content_hash
+from memem.vault.note import content_hash
+from memem.vault.store import Vault
 
 SHORTEST, LONGEST, LONGEST_TITLE = 10, 5000, 120
 _MOST_TAGS, _LONGEST_TAG = 30, 80

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from pathlib import Path
 
 from memem.errors import VaultUnavailable
 from memem.models import Memory
 from memem.vault import note
-from memem.vault.store import TEMP_AGE_SECONDS, sync_folder
+from memem.vault.store import sync_folder
+from memem.vault.temporary import sweep, temporary
 
 
 class Spool:
@@ -39,20 +39,10 @@ class Spool:
             self._store(memory)
 
     def _store(self, memory: Memory) -> None:
-        target = self.folder / f"{memory.id}.md"
-        temp = target.with_suffix(".tmp")
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(note.render(memory))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temp, target)
-            sync_folder(self.folder)
-        except OSError:
-            with contextlib.suppress(OSError):  # the folder itself may be missing or read-only
-                temp.unlink()
-            raise
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with temporary(self.folder, note.render(memory)) as temp:
+            os.replace(temp, self.folder / f"{memory.id}.md")
+        sync_folder(self.folder)
 
     def waiting(self) -> list[Memory]:
         """The memories in the spool, oldest first."""
@@ -65,15 +55,8 @@ class Spool:
         return [memory for _, memory in sorted(found, key=lambda item: item[0])]
 
     def sweep(self, now: float | None = None) -> int:
-        """Remove temporary files that a crash left behind more than an hour ago; answers how many."""
-        limit = (time.time() if now is None else now) - TEMP_AGE_SECONDS
-        gone = 0
-        for temp in self.folder.glob("*.tmp"):
-            with contextlib.suppress(OSError):
-                if temp.lstat().st_mtime < limit:
-                    temp.unlink()
-                    gone += 1
-        return gone
+        """Remove temporary files whose writers are dead; answers how many."""
+        return sweep(self.folder, now)
 
     def remove(self, memory: Memory) -> None:
         """Forget a memory that is in the vault now."""

@@ -5,6 +5,7 @@ A note is never rejected: what cannot be read is left in place, searchable as te
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 import uuid
@@ -46,6 +47,11 @@ def decode(data: bytes) -> str:
 def encode(text: str) -> bytes:
     """The bytes of a text; undoes `decode`."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def content_hash(data: bytes) -> str:
+    """Hash of a note's bytes."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def parse(data: bytes, path: str) -> Note:

@@ -6,14 +6,9 @@ Every write is a temporary file in the same folder, synced, then linked or renam
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
-import hashlib
 import os
-import secrets
 import stat
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,14 +19,13 @@ from memem.value import Value
 from memem.vault import note
 from memem.vault.conflicts import git_at_work
 from memem.vault.exchange import exchange
+from memem.vault.note import content_hash
 from memem.vault.seen import remember, was_seen
+from memem.vault.temporary import alone, before_exchange, copy_of, sweep, temporary
 
 MEMORIES = "memories"
-TEMP_PREFIX = ".memem-"
-TEMP_SUFFIX = ".tmp"
 MAX_BYTES = NOTE_BYTES
 _GENERATED_FILES = ("_index.md",)
-TEMP_AGE_SECONDS = 3600
 _EDIT_ATTEMPTS = 5
 
 
@@ -174,17 +168,8 @@ class Vault:
             return ""
 
     def sweep(self, now: float | None = None) -> int:
-        """Remove temporary files that a crash left behind more than an hour ago; answers how many."""
-        limit = (time.time() if now is None else now) - TEMP_AGE_SECONDS
-        gone = 0
-        for temp in self.root.rglob(f"{TEMP_PREFIX}*{TEMP_SUFFIX}"):
-            try:
-                if temp.lstat().st_mtime < limit:
-                    temp.unlink()
-                    gone += 1
-            except OSError:
-                continue
-        return gone
+        """Remove temporary files whose writers are dead; answers how many."""
+        return sweep(self.root, now)
 
 
 def open_vault(root: str, state_folder: str) -> Vault:
@@ -203,11 +188,6 @@ def open_vault(root: str, state_folder: str) -> Vault:
         vault.make()
     remember(root, state_folder)
     return vault
-
-
-def content_hash(data: bytes) -> str:
-    """Hash of a note's bytes."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _listed(entry: os.DirEntry[str], path: str) -> File:
@@ -256,48 +236,27 @@ def _open_regular(path: Path) -> int:
 
 def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> bool:
     """Put data at target; with `replace`, only while its content hash is `expected`. Durable when it returns True."""
-    temp = target.with_name(f"{TEMP_PREFIX}{secrets.token_hex(6)}{TEMP_SUFFIX}")
-    try:
-        _write_synced(temp, data, target if replace else None)
+    with temporary(target.parent, data, like=target if replace else None) as temp:
         if not replace:
             _publish(temp, target)
         elif not _replace(temp, target, expected, content_hash(data)):
             return False
         sync_folder(target.parent)
         return True
-    finally:
-        temp.unlink(missing_ok=True)
 
 
 def _replace(temp: Path, target: Path, expected: str, ours: str) -> bool:
     """Put temp in the place of a target whose content hash is `expected`; False if it is another by now."""
-    with _alone(target.parent):
+    with alone(target.parent):
         if content_hash(_read_whole(target)) != expected:
             return False
-        if not exchange(temp, target):
-            os.replace(temp, target)
-        elif _hash_now(temp) != expected:
-            _give_back(temp, target, ours)
-            return False
+        with before_exchange(temp, expected, ours) as marked:
+            if not exchange(marked, target):
+                os.replace(marked, target)
+            elif _hash_now(marked) != expected:
+                _give_back(marked, target, ours)
+                return False
     return True
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One replacing of memem's at a time, so that only other programs are met; after a second it is not insisted on."""
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        for _ in range(200):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.005)
-            except OSError:
-                break  # a network file system without locks
-        yield
-    finally:
-        os.close(handle)
 
 
 def _give_back(temp: Path, target: Path, ours: str) -> None:
@@ -308,8 +267,7 @@ def _give_back(temp: Path, target: Path, ours: str) -> None:
     except OSError:
         mine = False  # the note was renamed or deleted in that moment, and only we hold what was written to it
     if not mine:  # or edited once more: both stay, and `memem conflicts` tells
-        stamp = time.strftime("%Y-%m-%d %H%M%S", time.gmtime())
-        os.replace(temp, target.with_name(f"{target.stem} (conflicted copy {stamp}).md"))
+        os.replace(temp, copy_of(target))
 
 
 def _hash_now(path: Path) -> str:
@@ -317,41 +275,6 @@ def _hash_now(path: Path) -> str:
         return content_hash(_read_whole(path))
     except OSError:
         return ""
-
-
-def _write_synced(temp: Path, data: bytes, like: Path | None) -> None:
-    handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        view = memoryview(data)
-        while view:  # a short write is not an error to the system
-            view = view[os.write(handle, view) :]
-        if like is not None:
-            _keep_attributes(handle, like)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _keep_attributes(handle: int, like: Path) -> None:
-    info = like.stat()
-    os.fchmod(handle, stat.S_IMODE(info.st_mode))
-    if (info.st_uid, info.st_gid) != (os.geteuid(), os.getegid()):
-        try:
-            os.fchown(handle, info.st_uid, info.st_gid)
-        except PermissionError:
-            pass  # only root may give files away; the note stays readable for its editor
-    for name in _attributes(like):
-        try:
-            os.setxattr(handle, name, os.getxattr(like, name))
-        except OSError:
-            continue  # system attributes cannot be set by a user
-
-
-def _attributes(path: Path) -> list[str]:
-    try:
-        return os.listxattr(path)
-    except (AttributeError, OSError):  # macOS's Python has no such call, network file systems may not answer it
-        return []
 
 
 def _publish(temp: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import stat
+import subprocess
 import time
 import unicodedata
 from pathlib import Path
@@ -16,7 +17,8 @@ from memem.config import resolve
 from memem.errors import VaultUnavailable
 from memem.index.schema import FILE_NAME
 from memem.models import Draft, Memory
-from memem.vault import store
+from memem.vault import note, store
+from memem.vault import temporary as temporaries
 from memem.vault.note import parse
 
 from .faults import OPEN, REDIS, child, failing, only_in, temporary
@@ -254,10 +256,10 @@ def test_f6_writes_cut_short_go_on_and_those_that_stop_leave_nothing(memem, save
         memory = save(REDIS)
     assert parse(vault.read(memory.id), "x.md").memory == memory
     before = vault.snapshot()
-    calls = iter((7, 7, 0))
+    calls = iter((7, 7, 0))  # and what comes then, the spool's, is whole
 
     def stop(handle, data):
-        size = next(calls)
+        size = next(calls, len(data))
         if not size:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return real(handle, data[:size])
@@ -268,11 +270,11 @@ def test_f6_writes_cut_short_go_on_and_those_that_stop_leave_nothing(memem, save
     assert vault.snapshot() == before
 
 
-def test_f7_what_a_crash_left_is_no_note_and_goes_after_an_hour(memem, save, vault, home):
+def test_f7_what_a_crash_of_others_left_is_no_note_and_goes_after_an_hour(memem, save, vault, home, opened):
     save(REDIS)
     spool = Path(home.state_path("spool"))
     spool.mkdir()
-    left = [vault.root / "memories" / ".memem-0123456789ab.tmp", spool / "0123.tmp"]
+    left = [vault.root / "memories" / ".memem-0123456789ab.tmp", spool / ".memem-01234567-0123456789ab.tmp"]
     strangers = [vault.root / "memories" / "theirs.tmp", vault.root / "memories" / ".obsidian.tmp"]
     for path in (*left, *strangers):
         path.write_text("---\ntitle: Half a no")
@@ -280,10 +282,63 @@ def test_f7_what_a_crash_left_is_no_note_and_goes_after_an_hour(memem, save, vau
     assert all(path.exists() for path in left)  # another process may be at it right now
     for path in (*left, *strangers):
         os.utime(path, (time.time() - 3700, time.time() - 3700))
+    memem = opened()
     memem.sync()
     assert [path.exists() for path in (*left, *strangers)] == [False, False, True, True]
     assert memem.search("half").ids == []
     assert memem.index.size() == 1
+
+
+WRITE_AND_STOP = f"""{OPEN}
+from memem.vault import store
+def stop(*_, **__):
+    os.write(1, b'stopped\\n')
+    sys.stdin.read()
+setattr(store if sys.argv[3] == 'exchange' else os, sys.argv[3], stop)
+if sys.argv[4] == 'spool':
+    os.mkdir(os.path.join(memem.config.vault, '.git'))
+    open(os.path.join(memem.config.vault, '.git', 'index.lock'), 'w').close()
+memem.save(Draft(content='Redis must run on 6379'))
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "where"), [("fsync", "vault"), ("link", "vault"), ("exchange", "vault"), ("fsync", "spool")]
+)
+def test_f7_what_a_killed_process_left_goes_at_the_next_start_and_not_before(
+    home, checkout, memem, save, opened, call, where
+):
+    save(REDIS)
+    writer = child(WRITE_AND_STOP, home, checkout, call, where, stdin=subprocess.PIPE)
+    assert writer.stdout.readline() == b"stopped\n"
+    folder = Path(home.dir).parent
+    (left,) = temporary(folder)
+    opened().sync()
+    assert left.exists()
+    writer.kill()
+    writer.communicate(timeout=60)
+    for lock in folder.rglob("index.lock"):
+        lock.unlink()
+    opened().sync()
+    assert temporary(folder) == []
+
+
+def test_f7_what_a_human_wrote_in_the_moment_of_a_crash_outlives_the_sweeping(memem, save, vault, opened, monkeypatch):
+    old = save(REDIS)
+    path = vault.path(old.id)
+    seen = path.read_bytes()
+    ours, theirs = seen.replace(b"active", b"superseded"), seen + b"\nAnn was here\n"
+    for data in (theirs, seen, b""):  # as if killed right after the exchange
+        path.write_bytes(seen)
+        with temporaries.temporary(path.parent, ours) as temp:
+            stem, names = temp.name.removesuffix(".tmp"), (note.content_hash(seen), note.content_hash(ours))
+        path.with_name(f"{stem}-{names[0]}-{names[1]}.tmp").write_bytes(data)
+        path.write_bytes(ours)
+        opened().sync()
+        assert temporary(vault.root) == []
+    contents = list(vault.snapshot().values())
+    assert (contents.count(theirs), contents.count(ours), len(contents)) == (1, 1, 2)
+    assert any("Ann was here" in item.memory.body for item in opened().index.notes("id = ?", (old.id,)))
 
 
 @pytest.mark.parametrize("form", [lambda name: unicodedata.normalize("NFD", name), str.upper, str.title])
