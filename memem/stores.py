@@ -22,7 +22,7 @@ from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
 from memem.ingest.gate import Gate, text_key
 from memem.ingest.spool import Spool
-from memem.models import Scope
+from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
@@ -34,6 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _FRESH_SECONDS = 1.0
 _SWEEP_SECONDS = 600
+_VAULT = "vault"  # the vault that the tombstones are of
 # How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
 _PATIENCE_SECONDS, _HURRY_SECONDS, _STATE_SECONDS = 0.4, 0.05, 0.1
 PATIENT_SECONDS = 10.0  # for who asked for a sync and nothing else
@@ -77,6 +78,7 @@ class Stores:
         self._lock = threading.RLock()
         self._synced_at = self._swept_at = float("-inf")
         self.shared_by = ""
+        self._graves_settled = False
         self.index = self._open_index()
         self.state = self._open_state()
         self.vault = self._open_vault()
@@ -103,8 +105,8 @@ class Stores:
         self.vault = self._open_vault()
         if not self.vault.exists():
             open_vault(self.config.memory_root, self.config.dir)  # says what is wrong
-        done = sync(self.vault, self.index)
-        self._keep_tombstones(done)
+        done = sync(self.vault, self.index, bury=self._bury)
+        self._keep_tombstones()
         self._remember_root_commit()
         self._replay()
         if time.monotonic() - self._swept_at > _SWEEP_SECONDS:  # which walks through all folders
@@ -135,6 +137,7 @@ class Stores:
 
     def _open_index(self) -> IndexWriter:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the state folder")]
+        self._graves_settled = False
         try:
             Path(self.config.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
             self.shared_by = volumes.shared_by(self.config.dir)
@@ -196,16 +199,37 @@ class Stores:
                 self.degraded.append(str(error))
             return None
 
-    def _keep_tombstones(self, done: Synced) -> None:
-        """Remember what a human deleted, so that automation does not bring it back; forget what a human restored."""
+    def _bury(self, gone: tuple[Memory, ...]) -> None:
+        """Remember what a human deleted, so that automation does not bring it back."""
+        with contextlib.suppress(sqlite.Error):
+            if self.state and self.state.get(_VAULT, self.config.memory_root) == self.config.memory_root:
+                self.state.bury({memory.id: text_key(memory.body) for memory in gone}, time.time())
+
+    def _keep_tombstones(self) -> None:
+        """Forget what a human restored; once for each index, find what was deleted while there was none."""
         if self.state is None:
             return
         with contextlib.suppress(sqlite.Error):
-            if done.gone:
-                self.state.bury({memory.id: text_key(memory.body) for memory in done.gone}, time.time())
             back = [memory for memory in self.state.buried_ids() if self.index.by_prefix(memory)]
             if back:
                 self.state.unbury(back)
+            if not self._graves_settled:
+                self._graves_settled = self._settle_graves(self.state)
+
+    def _settle_graves(self, state: State) -> bool:
+        """Whether all that memem ever wrote to this vault is known to be there or deleted by now."""
+        there = self.index.ids()
+        if "" in there:  # a file or folder that cannot be read: what is in it is not known to be gone
+            return False
+        missing = [memory for memory in state.alive_ids() if memory not in there]
+        same = state.get(_VAULT, self.config.memory_root) == self.config.memory_root
+        if missing and same:
+            state.bury_written(missing, time.time())
+        elif missing:  # they are in another vault, not deleted
+            state.forget_graves(missing)
+        if not same or not state.get(_VAULT):
+            state.put(_VAULT, self.config.memory_root)
+        return True
 
     def _replay(self) -> None:
         if self._too_new or not self._spool_files():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from memem import sqlite
 from memem.index.writer import Entry, IndexWriter
@@ -14,6 +15,7 @@ from memem.vault.store import File, Vault
 
 # A file changed this shortly before it was read may change again without a new mtime: read it once more.
 _SETTLE_NS = 2_000_000_000
+_BATCH = 200  # files
 
 
 class Synced(Value):
@@ -26,27 +28,56 @@ class Synced(Value):
     gone: tuple[Memory, ...] = ()  # in no file any more: deleted, as opposed to moved or renamed
 
 
-def sync(vault: Vault, index: IndexWriter, now_ns: int | None = None) -> Synced:
-    """Bring the index up to date with the vault. Idempotent; one writer at a time, others wait.
+def sync(
+    vault: Vault,
+    index: IndexWriter,
+    now_ns: int | None = None,
+    bury: Callable[[tuple[Memory, ...]], None] = lambda gone: None,
+) -> Synced:
+    """Bring the index up to date with the vault. Idempotent; what nobody changed needs no lock.
+
+    Several may sync at once: each file is read under the lock, so that the last to write its row read it last. `bury`
+    is told of the memories that are gone before the index forgets them, and again if a crash comes between.
 
     Raises:
         VaultUnavailable: the vault is not there; the index is left as it was.
         sqlite.Error: the index cannot be written.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
+    known = index.entries()
+    done = {"changed": 0, "unchanged": 0, "problems": 0}
+    stale: list[File] = []
+    for file in vault.files():
+        entry = known.pop(file.path, None)
+        if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
+            known = {path: entry for path, entry in known.items() if not path.startswith(file.path)}
+        if _is_current(file, entry):
+            done["unchanged"] += 1
+        else:
+            stale.append(file)
+    # Others get their turn between two batches, and find what is there already.
+    for start in range(0, len(stale), _BATCH):
+        with sqlite.transaction(index.connection):
+            for file in stale[start : start + _BATCH]:
+                done[_sync_file(vault, index, file, index.entry(file.path), now_ns)] += 1
+    removed, gone = _forget(index, known, bury) if known else (0, ())
+    return Synced(removed=removed, gone=gone, **done)
+
+
+def _forget(
+    index: IndexWriter, known: dict[str, Entry], bury: Callable[[tuple[Memory, ...]], None]
+) -> tuple[int, tuple[Memory, ...]]:
+    """Remove the rows of files that are not there any more; answers how many, and the memories that are in no file."""
     with sqlite.transaction(index.connection):
-        known = index.entries()
-        done = {"changed": 0, "unchanged": 0, "problems": 0}
-        for file in vault.files():
-            entry = known.pop(file.path, None)
-            if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
-                known = {path: entry for path, entry in known.items() if not path.startswith(file.path)}
-            done[_sync_file(vault, index, file, entry, now_ns)] += 1
-        lost = [item.memory for path in known for item in index.notes("path = ?", (path,))]
-        for path in known:
+        # A row that another process has written since we looked is of a file that has come back.
+        missing = [path for path, entry in known.items() if index.entry(path) == entry]
+        lost = {path: item.memory for path in missing for item in index.notes("path = ?", (path,))}
+        for path in missing:
             index.remove(path)
-        gone = tuple(memory for memory in lost if memory.id and not index.notes("id = ?", (memory.id,)))
-    return Synced(removed=len(known), gone=gone, **done)
+        gone = tuple(memory for memory in lost.values() if memory.id and not index.notes("id = ?", (memory.id,)))
+        if gone:
+            bury(gone)
+    return len(missing), gone
 
 
 def sync_path(vault: Vault, index: IndexWriter, path: str, now_ns: int | None = None) -> None:
@@ -59,7 +90,7 @@ def sync_path(vault: Vault, index: IndexWriter, path: str, now_ns: int | None = 
 def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None, now_ns: int) -> str:
     if file.problem:
         return _keep_last_good(index, file, entry, file.problem, now_ns)
-    if entry and entry.etag == file.etag and not entry.problem and not _racy(entry):
+    if _is_current(file, entry):
         return "unchanged"
     try:
         data = vault.read(file.path)
@@ -82,6 +113,13 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
     else:
         index.put(fresh, read.memory)
     return "problems" if read.problem else "changed"
+
+
+def _is_current(file: File, entry: Entry | None) -> bool:
+    """Whether the index knows a file as it is, going by its stat."""
+    if entry is None or file.problem or entry.problem:
+        return False
+    return entry.etag == file.etag and not _racy(entry)
 
 
 def _racy(entry: Entry) -> bool:

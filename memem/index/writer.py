@@ -57,6 +57,16 @@ class IndexWriter(Index):
         rows = self.connection.execute("SELECT path, etag, hash, read_ns, problem FROM notes")
         return {row["path"]: Entry(**{field: row[field] for field in Entry.__fields__}) for row in rows}
 
+    def entry(self, path: str) -> Entry | None:
+        """What the index knows of one file."""
+        query = "SELECT path, etag, hash, read_ns, problem FROM notes WHERE path = ?"
+        row = self.connection.execute(query, (path,)).fetchone()
+        return Entry(**{field: row[field] for field in Entry.__fields__}) if row else None
+
+    def ids(self) -> set[str]:
+        """The ids of all memories; "" stands for files that could not be read yet."""
+        return {row[0] for row in self.connection.execute("SELECT DISTINCT id FROM notes")}
+
     def entries_of(self, memory: str) -> list[Entry]:
         """The files that hold the memory with this id."""
         paths = {item.path for item in self.notes("id = ?", (memory,))}

@@ -30,6 +30,7 @@ from memem.vault.store import Vault
 SHORTEST, LONGEST, LONGEST_TITLE = 10, 5000, 120
 _MOST_TAGS, _LONGEST_TAG = 30, 80
 _COMPARED = 12
+_DAY = 86_400
 _MOST_RELATED = 3
 _LISTS = ("tags", "keys", "paths")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s|\n")
@@ -93,9 +94,11 @@ class Gate:
         """Move spooled saves into the vault; answers how many. What still cannot be written stays in the spool."""
         done = 0
         deleted = set(self.state.buried_ids()) if self.state else set()
+        for_good = set(self.state.buried_ids(self.now().timestamp() - _DAY)) if self.state else set()
         for memory in self.spool.waiting():
             if memory.id in deleted:  # a human removed the note before its correction was finished
-                self.spool.remove(memory)
+                if memory.id in for_good:  # and did not put it back, nor was half of the vault away for a while
+                    self.spool.remove(memory)
                 continue
             replaced = [item for old in memory.supersedes for item in self.index.by_prefix(old) if item.memory.live]
             # A crash after the note was written must not write it twice, and what it replaces is marked now.
@@ -119,7 +122,7 @@ class Gate:
             links = tuple(_stem(item.path) for item in linked)
             path = self.vault.create(memory, links)
             # The bytes that were written, not those there now: a linter may have been at them already.
-            self._remember_written(memory.id, content_hash(note.render(memory, links)))
+            self._remember_written(memory.id, content_hash(note.render(memory, links)), text=text_key(memory.body))
         except VaultUnavailable as error:
             # Told that it waits, an agent may try again: the same text waits once.
             same = (item for item in self.spool.waiting() if (item.project, item.body) == (memory.project, memory.body))
@@ -169,12 +172,12 @@ class Gate:
             return False
         return self.state.buried(text_key(draft.content), self.now().timestamp())
 
-    def _remember_written(self, memory: str, content: str, instead_of: str = "") -> None:
+    def _remember_written(self, memory: str, content: str, instead_of: str = "", text: str = "") -> None:
         """Note what memem wrote; with `instead_of` only when that was memem's: what a human edited stays a human's."""
         if self.state is not None:
             with contextlib.suppress(sqlite.Error):  # then the note counts as a human's, which is the safe side
                 if not instead_of or self.state.written(memory) == instead_of:
-                    self.state.remember_written(memory, content)
+                    self.state.remember_written(memory, content, text)
 
     def _similar(self, draft: Draft, scope: Scope) -> list[Candidate]:
         """The live notes of the same project that share the most words; general ones only for a general draft."""

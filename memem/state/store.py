@@ -1,9 +1,9 @@
 """The state database: what cannot be derived from the vault. Losing it loses no memory.
 
 Tables: `meta` (facts of this installation), `shown` (whose bodies a session has already seen), `written` (notes as
-memem left them, so that a human's edit is known as one), `tombstones` (what a human deleted) and `offsets` (how far
-transcripts were mined); `jobs`, `spend` and `breakers` belong to the modules beside this one. Part of the hook's
-closure.
+memem left them, so that a human's edit is known as one), `tombstones` (what a human deleted; those of notes that are
+there lie ready with the time 0) and `offsets` (how far transcripts were mined); `jobs`, `spend` and `breakers` belong
+to the modules beside this one. Part of the hook's closure.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ _SHOWN_FOR_SECONDS = 30 * 86_400
 _TOMBSTONE_SECONDS = 90 * 86_400
 _MOST_TOMBSTONES = 10_000
 _DELETE_OLDEST_TOMBSTONES = """
-    DELETE FROM tombstones WHERE memory IN (SELECT memory FROM tombstones ORDER BY at DESC LIMIT -1 OFFSET ?)"""
+    DELETE FROM tombstones WHERE memory IN
+        (SELECT memory FROM tombstones WHERE at > 0 ORDER BY at DESC LIMIT -1 OFFSET ?)"""
 
 
 def open_state(folder: str, *, busy: float = sqlite.BUSY_SECONDS, shared: bool = False) -> State:
@@ -163,9 +164,15 @@ class State:
                 "DELETE FROM shown WHERE session = ? OR at < ?", (session, int(now) - _SHOWN_FOR_SECONDS)
             )
 
-    def remember_written(self, memory: str, content: str) -> None:
-        """Note the content hash of a note as memem left it."""
-        self.connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", (memory, content))
+    def remember_written(self, memory: str, content: str, text: str = "") -> None:
+        """Note the content hash of a note as memem left it, and of a new one the hash of its text.
+
+        That lies ready as its tombstone: should the note be deleted while there is no index, nobody else knows it.
+        """
+        with sqlite.transaction(self.connection):
+            self.connection.execute("INSERT OR REPLACE INTO written VALUES (?, ?)", (memory, content))
+            if text:
+                self.connection.execute("INSERT OR IGNORE INTO tombstones VALUES (?, ?, 0)", (memory, text))
 
     def written(self, memory: str) -> str:
         """The content hash of a note as memem left it last, or "" for one that memem never wrote."""
@@ -181,13 +188,31 @@ class State:
             self.connection.execute(_DELETE_OLDEST_TOMBSTONES, (_MOST_TOMBSTONES,))
 
     def unbury(self, memories: Iterable[str]) -> None:
-        """These are back: a human restored them."""
+        """These are back: a human restored them, and their tombstones lie ready again."""
+        self.bury_written(memories, 0)
+
+    def bury_written(self, memories: Iterable[str], now: float) -> None:
+        """A human deleted these while nobody looked; their texts are known from the time when memem wrote them."""
+        with sqlite.transaction(self.connection):
+            rows = [(int(now), memory) for memory in memories]
+            self.connection.executemany("UPDATE tombstones SET at = ? WHERE memory = ?", rows)
+
+    def forget_graves(self, memories: Iterable[str]) -> None:
+        """These are of another vault."""
         with sqlite.transaction(self.connection):
             self.connection.executemany("DELETE FROM tombstones WHERE memory = ?", [(memory,) for memory in memories])
 
-    def buried_ids(self) -> list[str]:
-        """Ids of the memories that a human deleted."""
-        return [row[0] for row in self.connection.execute("SELECT memory FROM tombstones")]
+    def buried_ids(self, before: float = 1e18) -> list[str]:
+        """Ids of the memories that a human deleted, before a time if it matters."""
+        return self._graves("at > 0 AND at < ?", before)
+
+    def alive_ids(self) -> list[str]:
+        """Ids of the memories that memem wrote and nobody is known to have deleted."""
+        return self._graves("at = ?", 0)
+
+    def _graves(self, where: str, value: float) -> list[str]:
+        query = f"SELECT memory FROM tombstones WHERE {where}"  # noqa: S608 - constants only
+        return [row[0] for row in self.connection.execute(query, (value,))]
 
     def buried(self, text: str, now: float) -> bool:
         """Whether a human deleted a memory with this text hash in the last 90 days."""

@@ -42,8 +42,10 @@ def temporary(folder: Path, data: bytes, like: Path | None = None) -> Iterator[P
         os.fsync(handle)
         yield path
     finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)  # which also ends the lock
+        try:
+            path.unlink(missing_ok=True)
+        finally:
+            os.close(handle)  # which also ends the lock
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from memem.app import Memem
+from memem.index.schema import FILE_NAME
 from memem.models import Draft
 from memem.vault import store
 from memem.vault.note import with_fields
@@ -543,3 +545,112 @@ def test_v9_a_note_that_was_cut_in_its_frontmatter_is_not_written_to(memem, save
     outcome = memem.save(Draft(content=CORRECTED))
     assert path.read_bytes() == half
     assert outcome.action != "superseded" or path.name in outcome.reason
+
+
+def without_index(home):
+    for path in Path(home.dir).glob(f"{FILE_NAME}*"):
+        path.unlink()
+
+
+def mined(text):
+    return Draft(content=text, source_type="mined")
+
+
+def test_v5_what_was_deleted_while_there_was_no_index_is_not_mined_again(memem, save, vault, home, opened):
+    memory, kept = save(REDIS), save("Deploys happen on Friday")
+    path = vault.path(memory.id)
+    data = path.read_bytes()
+    memem.close()
+    without_index(home)
+    path.unlink()
+    memem = opened()
+    assert memem.save(mined(REDIS)).reason == "deleted by a human"
+    assert memem.state.buried_ids() == [memory.id]
+    assert memem.save(mined("Deploys happen on Friday")).memory == kept
+    path.write_bytes(data)
+    memem.sync()
+    assert memem.state.buried_ids() == []
+    assert memem.save(mined(REDIS)).reason == "known"
+    memem.close()
+    without_index(home)
+    path.unlink()
+    assert opened().save(mined(REDIS)).reason == "deleted by a human"  # and once more, after it was back
+
+
+def test_v5_a_crash_before_a_deletion_is_remembered_does_not_forget_it(memem, save, vault, opened, monkeypatch):
+    memory = save(REDIS)
+    path = vault.write("by-hand.md", "---\ntitle: Ports\n---\n\nValkey must run on 6381\n")
+    memem.sync()
+    vault.path(memory.id).unlink()
+    path.unlink()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    for place in ("memem.state.store.State.bury", "memem.index.writer.IndexWriter.remove"):
+        with monkeypatch.context() as crash:
+            crash.setattr(place, killed)
+            with pytest.raises(KeyboardInterrupt):
+                memem.sync()
+    memem = opened()
+    for text in (REDIS, "Valkey must run on 6381"):
+        assert memem.save(mined(text)).reason == "deleted by a human"
+
+
+def test_v5_another_vault_buries_nothing(memem, save, vault, home, checkout, opened):
+    memory = save(REDIS)
+    memem.close()
+    other = Memem(home.replace(vault=f"{home.vault}-2"), checkout, environ={})
+    assert other.save(mined(REDIS)).action == "added"
+    assert other.state.buried_ids() == []
+    other.close()
+    memem = opened()
+    assert memem.get([memory.id]) == ([memory], [])
+    assert memem.state.buried_ids() == []
+
+
+def test_v5_notes_that_cannot_be_read_after_the_index_was_lost_are_not_buried(memem, save, vault, home, opened):
+    memory = save(REDIS)
+    path = vault.path(memory.id)
+    data = path.read_bytes()
+    memem.close()
+    without_index(home)
+    path.unlink()
+    path.with_name(f".{path.name}.icloud").write_bytes(b"bplist00")
+    memem = opened()
+    memem.sync()
+    assert memem.state.buried_ids() == []
+    path.with_name(f".{path.name}.icloud").unlink()
+    path.write_bytes(data)
+    memem.sync()
+    assert memem.get([memory.id]) == ([memory], [])
+
+
+def test_v15_half_a_vault_that_is_away_for_a_while_loses_nothing_for_good(memem, save, vault, home, opened, tmp_path):
+    texts = (REDIS, "Deploys happen on Friday", "Logos are painted blue", "The cluster runs Postgres 14")
+    memories = [save(text) for text in texts]
+    with pytest.MonkeyPatch.context() as crash:
+        crash.setattr(store.Vault, "edit", stop_here)
+        with pytest.raises(KeyboardInterrupt):
+            save("The cluster runs Postgres 15", supersedes=(memories[3].id,))
+    memem.close()
+    without_index(home)
+    folder = vault.root / "memories"
+    folder.rename(tmp_path / "away")
+    folder.mkdir()
+    memem = opened()
+    memem.sync()
+    assert memem.memories() == []
+    memem.rebuild()
+    folder.rmdir()
+    (tmp_path / "away").rename(folder)
+    memem.sync()
+    assert memem.state.buried_ids() == []
+    assert memem.get([memory.id for memory in memories])[1] == []
+    assert memem.get([memories[3].id])[0][0].status == "superseded"
+    assert memem.warnings() == ()
+    assert len(vault.snapshot()) == 5
+
+
+def stop_here(*_):
+    raise KeyboardInterrupt
