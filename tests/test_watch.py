@@ -1,5 +1,6 @@
 """The watcher: what a human does in the vault is in the index without any call of a tool."""
 
+import shutil
 import threading
 
 import pytest
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning"
 def watcher(memem):
     """A watcher at work, which settles fast."""
     memem.sync()
-    watching = Watcher(memem, settle=0.02)
+    watching = Watcher(memem, settle=0.02, look=0.05)
     if not watching.start():
         pytest.skip("this system sends no notifications of files")
     yield watching
@@ -98,6 +99,35 @@ def test_a_burst_of_edits_is_one_sync_or_a_few(watcher, home, vault, memem, monk
         vault.write(f"{number}.md", f"Lesson about zebra{number}\n")
     followed(watcher, home, "zebra99", ["memories/99.md"])
     assert len(calls) < 50
+
+
+@pytest.mark.parametrize("away", ["removed", "renamed"])
+def test_a_vault_that_goes_away_and_is_made_anew_is_followed_again(watcher, home, vault, tmp_path, away):
+    vault.write("first.md", f"{REDIS}\n")
+    followed(watcher, home, "redis", ["memories/first.md"])
+    for number in range(2):
+        shutil.rmtree(vault.root) if away == "removed" else vault.root.rename(tmp_path / f"away-{number}")
+        path = vault.write(f"anew-{number}.md", "Valkey must run on 6380\n")
+        followed(watcher, home, "valkey", [f"memories/anew-{number}.md"])
+        path.write_text("Dragonfly must run on 6380\n")
+        followed(watcher, home, "dragonfly", [f"memories/anew-{number}.md"])
+        assert rows(home, "redis") == []
+
+
+def test_a_vault_that_is_away_for_a_while_keeps_its_index_and_is_followed_when_it_is_back(
+    watcher, home, vault, tmp_path
+):
+    vault.write("first.md", f"{REDIS}\n")
+    followed(watcher, home, "redis", ["memories/first.md"])
+    vault.root.rename(tmp_path / "away")
+    while not watcher._memem.warnings():
+        watcher._memem.search("redis")  # which tells that the vault is not there, again and again
+        watcher._memem._synced_at = float("-inf")
+    assert rows(home, "redis") == ["memories/first.md"]
+    (tmp_path / "away").rename(vault.root)
+    vault.write("second.md", "Valkey must run on 6380\n")
+    followed(watcher, home, "valkey", ["memories/second.md"])
+    assert rows(home, "redis") == ["memories/first.md"]
 
 
 def test_a_vault_that_is_not_there_is_not_watched(memem, tmp_path):
