@@ -220,11 +220,23 @@ class State:
         return bool(self.connection.execute(query, (text, int(now) - _TOMBSTONE_SECONDS)).fetchone())
 
     def offset(self, path: str) -> tuple[str, int]:
-        """The fingerprint of a transcript and how far it was mined, in bytes; ("", 0) for a new one."""
-        row = self.connection.execute("SELECT fingerprint, offset FROM offsets WHERE path = ?", (path,)).fetchone()
-        return (row[0], row[1]) if row else ("", 0)
+        """The fingerprint of a transcript and how far it was mined, in bytes; ("", 0) for a new one.
+
+        A row that is not as `remember_offset` left it counts as none: read anew, a transcript adds what is missing.
+        """
+        query = "SELECT CAST(fingerprint AS BLOB), offset FROM offsets WHERE path = ?"
+        row = self.connection.execute(query, (path,)).fetchone()
+        fingerprint, _, check = (row[0] if row else b"").decode("utf-8", "replace").rpartition(" ")
+        return (fingerprint, row[1]) if row and check == _check(path, fingerprint, row[1]) else ("", 0)
 
     def remember_offset(self, path: str, fingerprint: str, offset: int, now: float) -> None:
         """Every note of a transcript up to this offset is durable."""
-        row = (path, fingerprint, offset, int(now))
+        row = (path, f"{fingerprint} {_check(path, fingerprint, offset)}", offset, int(now))
         self.connection.execute("INSERT OR REPLACE INTO offsets VALUES (?, ?, ?, ?)", row)
+
+
+def _check(path: str, fingerprint: str, offset: int) -> str:
+    """A checksum: an offset that points too far would hide what was never mined, and nothing else could tell."""
+    from binascii import crc32
+
+    return f"{crc32(repr((path, fingerprint, offset)).encode('utf-8', 'backslashreplace')):08x}"
