@@ -62,6 +62,9 @@ class Gate:
         if self._deleted_by_a_human(clean_draft):
             memory = self._memory(classify(clean_draft, 0), (), ())
             return Outcome(action="skipped", memory=memory, reason="deleted by a human", redacted=found)
+        earlier = self._mined_before(clean_draft)
+        if earlier:
+            return Outcome(action="skipped", memory=earlier.memory, reason="known", redacted=found, path=earlier.path)
         similar = self._similar(clean_draft, scope)
         clean_draft = _confirmed(clean_draft, similar)
         relations = [(_relation(clean_draft, item.memory), item) for item in similar]
@@ -171,6 +174,15 @@ class Gate:
         if self.state is None or draft.source_type in ("user", "agent"):
             return False
         return self.state.buried(text_key(draft.content), self.now().timestamp())
+
+    def _mined_before(self, draft: Draft) -> Candidate | None:
+        """The note that was made of this very text in this session, even if a later one has replaced it since."""
+        if draft.source_type != "mined" or not draft.source_session or not draft.evidence:
+            return None
+        key, evidence = text_key(draft.content), set(draft.evidence)
+        made = self.index.notes("source_session = ? AND source_type = 'mined'", (draft.source_session,))
+        same = (item for item in made if evidence & set(item.memory.evidence) and text_key(item.memory.body) == key)
+        return next(same, None)
 
     def _remember_written(self, memory: str, content: str, instead_of: str = "", text: str = "") -> None:
         """Note what memem wrote; with `instead_of` only when that was memem's: what a human edited stays a human's."""

@@ -8,6 +8,9 @@ import pytest
 from memem.app import Memem
 from memem.cli import demo
 from memem.config import resolve
+from memem.models import Draft
+
+from ..sources import transcripts
 
 SAMPLE = Path(demo.__file__).parent / "sample" / "session.jsonl"
 LINES = SAMPLE.read_bytes().splitlines(keepends=True)
@@ -91,4 +94,44 @@ def test_an_offset_that_is_whole_is_not_begun_anew(half_mined):
     assert fingerprint.startswith(f"{session.stat().st_ino}:")
     assert mine(memem, session)
     assert mine(memem, session) == []
+    memem.close()
+
+
+def test_a_correction_within_a_session_is_not_undone_when_it_is_mined_anew(tmp_path, checkout):
+    home = tmp_path / "home"
+    session = home / "projects" / "harbor" / "session.jsonl"
+    session.parent.mkdir(parents=True)
+    said = [
+        transcripts.user("Remember: integration tests always need Redis on port 6380.", cwd=checkout),
+        transcripts.agent("Noted."),
+        transcripts.user("Remember: integration tests always need Redis on port 6390.", cwd=checkout),
+    ]
+    session.write_bytes(transcripts.line(said[0]) + transcripts.line(said[1]))
+    memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+    mine(memem, session)
+    with session.open("ab") as file:
+        file.write(transcripts.line(said[2]))
+    mine(memem, session)
+    expected = notes(memem)
+    assert [status for _, status in expected] == ["superseded", "active"]
+    for _ in range(2):
+        memem.state.connection.execute("UPDATE offsets SET offset = offset - 1")
+        assert mine(memem, session) == []
+        assert notes(memem) == expected
+    memem.close()
+
+
+def test_what_was_corrected_elsewhere_is_not_brought_back_when_a_session_is_mined_anew(tmp_path, checkout):
+    home = tmp_path / "home"
+    session = home / "projects" / "harbor" / "session.jsonl"
+    session.parent.mkdir(parents=True)
+    said = transcripts.user("Remember: integration tests always need Redis on port 6380.", cwd=checkout)
+    session.write_bytes(transcripts.line(said))
+    memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+    (first,) = mine(memem, session)
+    correction = memem.save(Draft(content="Remember: integration tests always need Redis on port 6390."))
+    assert correction.replaced == (first.memory,)
+    memem.state.connection.execute("UPDATE offsets SET offset = offset - 1")
+    assert mine(memem, session) == []
+    assert [item.memory.id for item in memem.memories("*")] == [correction.memory.id]
     memem.close()
