@@ -84,7 +84,8 @@ def sync_path(vault: Vault, index: IndexWriter, path: str, now_ns: int | None = 
     """Bring one file's row up to date, right after it was written."""
     now_ns = time.time_ns() if now_ns is None else now_ns
     with sqlite.transaction(index.connection):
-        _sync_file(vault, index, File(path=path, etag=vault.stat(path)), None, now_ns)
+        # With the row it has: in that moment an editor may have emptied it to write it anew.
+        _sync_file(vault, index, File(path=path, etag=vault.stat(path)), index.entry(path), now_ns)
 
 
 def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None, now_ns: int) -> str:

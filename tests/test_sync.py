@@ -136,6 +136,14 @@ def test_one_written_note_is_brought_up_to_date_alone(world):
     assert world.found("valkey") == []
 
 
+def test_a_written_note_that_an_editor_is_just_rewriting_keeps_its_last_good_row(world):
+    path = world.write("a.md", text("Redis is on 6380", id="12345678-a"))
+    world.sync()
+    path.write_bytes(b"")  # as an editor does before it writes
+    sync_path(world.vault, world.index, "memories/a.md")
+    assert [item.memory.body for item in world.index.by_prefix("12345678-a")] == ["Redis is on 6380"]
+
+
 def test_a_note_without_frontmatter_stays_as_it_is_and_is_found(world):
     path = world.write("plain.md", "# Ports\n\nRedis is on 6380\n")
     assert world.sync() == Synced(changed=1)
