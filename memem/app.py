@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 
 from memem.conflicts import Conflict, find_conflicts
 from memem.errors import BadInput, NotFound
@@ -11,10 +13,11 @@ from memem.ingest.secrets import redact
 from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.recall import slices
 from memem.sessions import Sessions
-from memem.sources.claude_code import ClaudeCode
+from memem.sources.claude_code import ClaudeCode, transcripts
 from memem.sources.search import Found
-from memem.sources.search import search as search_transcripts
 from memem.stores import verb
+from memem.transcripts.archive import Archive, Grown, never, open_archive
+from memem.transcripts.search import search as search_sessions
 from memem.value import Value
 
 _SHORTEST_ID = 8
@@ -163,9 +166,10 @@ class Memem(Sessions):
     # Sessions
 
     def transcripts(self, text: str, limit: int = 5, scope: str = "", *, everywhere: bool = False) -> Found:
-        """Places in the transcripts of the scope's sessions, or of all, that hold the words; secrets are removed.
+        """Places in the scope's sessions, or in all, that hold the words; secrets are removed.
 
-        No verb, because a scan takes seconds and other calls need not wait for it.
+        What is archived is found by its index, the rest by a scan. No verb, because a scan takes seconds and other
+        calls need not wait for it.
         """
         question, limit = _question(text), _bounded(limit, 20)
         here = self._scope_of(scope, "")
@@ -179,18 +183,54 @@ class Memem(Sessions):
             known = there.id in here.names or there.id.removeprefix("local:") in here.names
             return known or (bool(scope) and here.id in there.names)
 
-        return search_transcripts(
-            ClaudeCode(self.config.dir),
-            self.config.session_dirs,
-            question,
-            belongs=(lambda _: True) if everywhere else belongs,
-            redact=lambda passage: redact(passage).text,
-            limit=limit,
-        )
+        source = ClaudeCode(self.config.dir)
+        with contextlib.ExitStack() as stack:
+            archive = open_archive(self.config.dir, source)
+            if archive:
+                stack.callback(archive.close)
+            return search_sessions(
+                archive,
+                source,
+                self.config.session_dirs,
+                question,
+                belongs=(lambda _: True) if everywhere else belongs,
+                remembered=lambda project: project in here.names and project != GENERAL,
+                redact=_without_secrets,
+                limit=limit,
+            )
+
+    def archive(self, paths: Sequence[str], *, opted_in: bool, stop: Callable[[], bool] = never) -> Iterator[Grown]:
+        """Archive what transcripts (files or folders) hold beyond what is archived of them, one after the other.
+
+        A path that is gone is told as such. Afterwards the archive is within its retention.
+
+        Raises:
+            BadInput: the user did not opt in.
+            StateUnavailable, NotReady: see `Archive.grow`.
+        """
+        if not opted_in:
+            raise BadInput("sessions are archived only when you opted in: start the miner, which asks.")
+        source = ClaudeCode(self.config.dir)
+        with contextlib.closing(Archive(self.config.dir, source, self._project_of)) as archive:
+            # A file that is gone is passed on, so that it is told; a folder that is gone holds nothing.
+            found = (path for name in paths for path in (transcripts(name) if Path(name).is_dir() else [Path(name)]))
+            for path in dict.fromkeys(found):
+                if stop():
+                    return
+                yield archive.grow(path, redact=_without_secrets, stop=stop)
+            archive.prune(self.config.archive_days, stop)
 
     @verb
     def _scope_of(self, name: str, folder: str) -> Scope:
         return self.scope(name, folder)
+
+    def _project_of(self, folder: str) -> str:
+        """What a folder belongs to, if it is there to tell."""
+        return self._scope_of("", folder).id if Path(folder).is_dir() else ""
+
+
+def _without_secrets(text: str) -> str:
+    return redact(text).text
 
 
 def _question(text: str) -> str:

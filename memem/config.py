@@ -97,6 +97,9 @@ class Config(Value):
     daily_tokens: int = option(
         1_000_000, "MEMEM_DAILY_TOKENS", "Most tokens for models in a day, read and written; mining waits beyond it."
     )
+    archive_days: int = option(
+        0, "MEMEM_ARCHIVE_DAYS", "Days that an archived session is kept after it last grew; 0 keeps it for ever."
+    )
     skip_sync: bool = option(
         False, "MEMEM_SKIP_SYNC", "The bootstrap does not install or update dependencies (for development)."
     )

@@ -10,63 +10,10 @@ from __future__ import annotations
 import base64
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from memem.errors import NotReady
-from memem.install import why_missing
+from memem.ingest.shapes import detectors, shapes
 from memem.value import Value
-
-# Not used of detect-secrets: keyword, npm, jwt and openai, whose patterns are quadratic or worse (46 s for 20 kB of
-# "secret_"); entropy, which takes git hashes; and patterns with groups, which tell a part or too much of the token.
-DETECTORS = "aws discord mailchimp pypi_token sendgrid slack square_oauth stripe telegram_token twilio"
-
-# A rule, then its patterns; an indented line goes on. Publishable keys (pk_…) and plain ids are no secrets.
-SHAPES = r"""
-anthropic    sk-ant-[\w-]{24,}
-openai       sk-(?:proj|svcacct|admin|None)-[\w-]{24,} sk-[A-Za-z0-9]{32,}
-llm          sk-or-v1-[a-f0-9]{40,} sk-lf-[\w-]{36} gsk_\w{40,} xai-\w{40,} pplx-\w{40,} r8_\w{37} hf_\w{30,}
-             api_org_\w{30,} nvapi-[\w-]{40,} tvly-[\w-]{30,} lsv2_(?:pt|sk)_\w{40,} pcsk_\w{40,} fw_\w{24}
-             jina_\w{40,}
-github       gh[pousr]_[A-Za-z0-9]{36,255} github_pat_\w{36,}
-gitlab       gl[a-z]{2,6}-[\w-]{20,}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,9})? GR1348941[\w-]{20,}
-google       AIza[\w-]{35} ya29\.[\w-]{20,} GOCSPX-[\w-]{28} 1//0[\w-]{40,}
-aws          ABSK[A-Za-z0-9+/]{100,}={0,2} bedrock-api-key-[\w+/=-]{30,}
-azure        [\w.~-]{3}\dQ~[\w.~-]{31,34}
-slack        xoxe?(?:\.xox[bp]|[abeprs])?-\d-\w{40,} xox[abeoprs]-\d{6,}-[\w-]{12,} xapp-\d-\w+-\d+-[a-f0-9]{32,}
-stripe       [rs]k_(?:live|test|prod)_\w{16,} whsec_[\w+/=]{24,}
-registry     npm_[A-Za-z0-9]{36} rubygems_[a-f0-9]{48} CLOJARS_[a-z0-9]{60} oy2[a-z0-9]{43} dckr_[op]at_[\w-]{20,}
-             cio\w{32}
-artifactory  AKCp[A-Za-z0-9]{64,} cmVmd[A-Za-z0-9]{59}
-atlassian    AT[AC]TT3[\w=-]{60,} ATBB\w{32}
-hashicorp    hv[bs]\.[\w-]{24,} \w{14}\.atlasv1\.[\w=-]{60,} ATATT\w{20,}
-hosting      do[opr]_v1_[a-f0-9]{64} dapi[a-f0-9]{32} pul-[a-f0-9]{40} fm[12][ar]?_[\w+/=-]{60,} fo1_[\w-]{43}
-             HRKU-[\w-]{36,} sbp_[a-f0-9]{40} sb_secret_[\w-]{20,} pscale_(?:tkn|pw|oauth)_[\w.=-]{30,} rnd_\w{28,}
-             nfp_\w{36,} vc[prk]_\w{24,} v1\.0-[a-f0-9]{24}-[a-f0-9]{100,} tskey-[a-z]+-[\w-]{20,}
-             LTAI[A-Za-z0-9]{16,} sha256~[\w-]{43} 4b1d[A-Za-z0-9]{38} scw[a-z]-\w{32,} napi_\w{40,}
-commerce     sq0[a-z]{3}-[\w-]{22,} EAAA[\w-]{60} shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32} EZ[AT]K[A-Za-z0-9]{54}
-             FLWSECK(?:_TEST)?-\w{12,} shippo_(?:live|test)_[a-f0-9]{40} duffel_(?:live|test)_[\w=-]{43}
-             access_token\$(?:production|sandbox)\$\w{16}\$[a-f0-9]{32}
-facebook     EAA[A-Za-z0-9]{50,}
-monitoring   glsa_\w{32}_[a-fA-F0-9]{8} glc_[A-Za-z0-9+/]{32,}={0,3} sntry[su]_[\w+/=-]{40,} NR[AI][KQ]-[\w-]{27,}
-             NRJS-[a-f0-9]{19} dt0c01\.[A-Z0-9]{24}\.[A-Z0-9]{64} dnkey-[\w=-]{60,}
-             sgp_(?:[a-fA-F0-9]{16}_|local_)?[a-fA-F0-9]{40} sq[apu]_[a-f0-9]{40} phx_\w{40,}
-             ico-[A-Za-z0-9]{32}(?!\.\w)
-mail         key-[0-9a-f]{32} xkeysib-[a-f0-9]{64}-\w{16} re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,} mlsn\.[a-f0-9]{60,}
-             xsmtpsib-[a-f0-9-]{60,}
-work         lin_(?:api|oauth)_\w{32,} secret_[A-Za-z0-9]{43} ntn_\w{40,} figd_[\w-]{40,}
-             pat[A-Za-z0-9]{14}\.[a-f0-9]{64} pat-[a-z]{2}\d-[a-f0-9-]{36} PMAK-[a-f0-9]{24}-[a-f0-9]{34}
-             CFPAT-[\w-]{43} tfp_[\w.=-]{50,} rdme_[a-z0-9]{70} dp\.[a-z]{2,5}\.[\w.]{40,} API-[A-Z0-9]{25,26}
-             p8e-[a-zA-Z0-9]{32} pnu_[a-z0-9]{36} fio-u-[\w=-]{64} waka_[a-f0-9-]{36} apify_api_\w{30,}
-             sm_[aps]at_\w{16} s-s4t2(?:ud|af)-[a-f0-9]{64} \w{6}_\w{29}_mmk
-vault        ops_eyJ[\w+/=-]{60,} A3-[A-Z0-9]{6}-[A-Z0-9-]{20,} AGE-SECRET-KEY-1[0-9A-Z]{58}
-webhook      discord(?:app)?\.com/api/webhooks/\d{5,20}/[\w-]{40,} hooks\.slack\.com/\w+/T\w{5,}/\w{5,}/\w{16,}
-             webhook\.office\.com/webhookb2/[\w@/-]{60,}
-signed-url   [?&]sig=[\w%+/=-]{32,} X-Amz-Signature=[a-f0-9]{64}
-jwt          (?<![A-Za-z0-9_-])eyJ[\w-]{10,}+={0,2}\.[\w-]{10,}+(?:={0,2}\.[\w=-]++){0,3}
-             (?<=\\n)eyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]+
-"""
 
 PEM_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 PEM_BODY = re.compile(r"""[\s\\nrt"'`+,>#*|]{0,80}(?:[A-Z][\w-]{2,20}: |[A-Za-z0-9+/=]{16})""")
@@ -151,6 +98,7 @@ PROSE = frozenset(
 HASH = re.compile(r"(?:[a-f0-9]{7,64}|[a-f0-9-]{36})\Z")
 UUID = re.compile(r"[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}\Z", re.I)
 
+STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")  # one of them is in whatever NAME finds
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 CLOSING = ".,;:)]}"
 DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
@@ -190,25 +138,6 @@ def redact(text: str) -> Redaction:
     return Redaction(text="".join(parts) + text[at:], found=tuple(rule for *_, rule in merged))
 
 
-@cache
-def _detector() -> tuple[re.Pattern[str], ...]:
-    # The patterns themselves are used, not analyze_string: that one drops the position and half of some tokens.
-    try:
-        from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
-    except ImportError:
-        raise NotReady(f"secrets cannot be recognised: {why_missing('detect_secrets')}") from None
-    wanted = DETECTORS.split()
-    plugins: Collection[Any] = get_mapping_from_secret_type_to_class().values()
-    chosen = (plugin for plugin in plugins if plugin.__module__.rpartition(".")[2] in wanted)
-    return tuple(pattern for plugin in chosen for pattern in plugin.denylist if not pattern.groups)
-
-
-@cache
-def _shapes() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    rows = (row.split() for row in re.split(r"\n(?! )", SHAPES.strip()))
-    return tuple((rule, re.compile(pattern)) for rule, *patterns in rows for pattern in patterns)
-
-
 def find_pem(text: str) -> Iterator[Span]:
     """Private key blocks as a whole; one without its end reaches to the end of the text, a mere mention is left."""
     at = 0
@@ -222,7 +151,9 @@ def find_pem(text: str) -> Iterator[Span]:
 
 def find_shapes(text: str) -> Iterator[Span]:
     """Tokens that show by their own form what they are."""
-    for rule, pattern in _shapes():
+    for rule, needle, pattern in shapes():
+        if needle not in text:
+            continue
         for match in pattern.finditer(text):
             if _is_token(text, *match.span()):
                 yield *match.span(), rule
@@ -230,7 +161,9 @@ def find_shapes(text: str) -> Iterator[Span]:
 
 def find_detected(text: str) -> Iterator[Span]:
     """What detect-secrets finds, each grown to the end of its word: several of its patterns stop early."""
-    for pattern in _detector():
+    for needle, pattern in detectors():
+        if needle not in text:
+            continue
         end = 0
         for match in pattern.finditer(text):
             word = WORD.match(text, match.end()) if match.start() >= end else None
@@ -270,13 +203,14 @@ def find_logins(text: str) -> Iterator[Span]:
     for match in URL_LOGIN.finditer(text):
         if match[1] != match[2] and not _is_placeholder(match[2]):
             yield *match.span(2), "url-password"
-    for match in AUTHORIZATION.finditer(text):
+    folded = text.casefold()
+    for match in AUTHORIZATION.finditer(text) if "author" in folded else ():
         if not _is_placeholder(match[2]) and (_is_random(match[2], 8) or _is_basic(*match.groups())):
             yield *match.span(2), "authorization"
-    for match in BEARER.finditer(text):
+    for match in BEARER.finditer(text) if "bearer" in folded else ():
         if _is_random(match[1], 16):
             yield *match.span(1), "authorization"
-    for match in CURL_USER.finditer(text):
+    for match in CURL_USER.finditer(text) if "curl" in text else ():
         if "curl" in text[max(0, match.start() - 600) : match.start()]:
             secret = 2 if match[2] else 1
             known = match[1] == match[2] or _is_placeholder(match[secret])
@@ -291,7 +225,7 @@ def find_logins(text: str) -> Iterator[Span]:
 def find_assigned(text: str) -> Iterator[Span]:
     """Values that are assigned to a name like password, secret, token or api_key, in code, settings or prose."""
     done = 0
-    for name in NAME.finditer(text):
+    for name in _names(text):
         assigned = ASSIGNED.match(text, name.end()) if name.start() >= done else None
         if not assigned:
             continue
@@ -322,6 +256,16 @@ def find_assigned(text: str) -> Iterator[Span]:
         if not assigned["tag"] or TAG_END.match(text, end):
             done = end
             yield start, end, kind
+
+
+def _names(text: str) -> Iterator[re.Match[str]]:
+    """What NAME finds, which takes its time: only lines with a stem of such a name are searched."""
+    at = 0
+    for line in text.split("\n"):
+        folded = line.casefold()
+        if any(stem in folded for stem in STEMS):
+            yield from NAME.finditer(text, at, at + len(line))
+        at += len(line) + 1
 
 
 def find_encoded(text: str) -> Iterator[Span]:

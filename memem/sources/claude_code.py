@@ -72,27 +72,31 @@ class ClaudeCode:
         inside = bool(self._state) and f"{os.path.normpath(folder)}/".startswith(f"{self._state}/") and bool(folder)
         return Head(session=session or _session_of(path), folder=folder, ours=inside or is_of_miner(prompt or ""))
 
-    def read(self, path: Path, start: int = 0, seen: set[str] | None = None) -> Transcript:
+    def read(self, path: Path, start: int = 0, seen: set[str] | None = None, margin: int = 0) -> Transcript:
         """A transcript from a byte offset on.
 
         `seen` holds uuids of records that were read before, from this file or others: forks copy them. Those met are
-        added to it.
+        added to it. `margin`: see `records.Decoder`.
         """
-        return Transcript(path, start, seen)
+        return Transcript(path, start, seen, margin)
 
 
 class Transcript:
-    """One pass over a file. While it runs, `offset` is behind the last line whose events were all taken."""
+    """One pass over a file. While it runs, `offset` is behind the last line whose events were all taken.
 
-    def __init__(self, path: Path, start: int = 0, seen: set[str] | None = None) -> None:
+    `settled` is an offset from which a later pass misses nothing if this one is not finished: no prompt that was typed
+    before it still waits to be told.
+    """
+
+    def __init__(self, path: Path, start: int = 0, seen: set[str] | None = None, margin: int = 0) -> None:
         self.path = path
-        self.offset = start
+        self.offset = self.settled = start
         self.skipped = 0
         self.records = 0
         self._start = start
         self._seen = seen
         self._recent: Recent[bool] = Recent()
-        self._decoder = Decoder(_session_of(path), _agent_of(path))
+        self._decoder = Decoder(_session_of(path), _agent_of(path), margin)
 
     @property
     def unknown(self) -> dict[str, int]:
@@ -114,6 +118,7 @@ class Transcript:
                     f"{self.path} cannot be read: {error}. Check the disk and its permissions."
                 ) from error
         yield from self._decoder.end()
+        self.settled = self.offset
 
     def _catch_up(self, file: BinaryIO) -> None:
         """Let the decoder see what stands before the start: calls, the queue. It was told already."""
@@ -153,6 +158,8 @@ class Transcript:
                 if self._is_new(record, self._recent if self._seen is None else self._seen):
                     yield from events
             self.offset += length
+            if not self._decoder.waiting:
+                self.settled = self.offset
 
     def _is_new(self, record: Record, seen: set[str] | Recent[bool]) -> bool:
         data = record.get("data")
@@ -206,16 +213,31 @@ def line_start(path: Path, at: int) -> int:
 
 def transcripts(folder: str) -> Iterator[Path]:
     """Every transcript below a folder, or the file itself, in order of their paths."""
+    return (Path(path) for path, _ in listed(folder))
+
+
+def listed(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The same with what the system knows of each, made for folders of thousands."""
     top = Path(folder)
     if top.is_file():
-        yield top
+        yield folder, top.stat()
         return
-    for name, folders, files in os.walk(top):
-        folders[:] = sorted(inner for inner in folders if inner not in _PRIVATE)
-        for file in sorted(files):
-            path = Path(name, file)
-            if file.endswith(".jsonl") and path.is_file():
-                yield path
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return
+    folders = []
+    for entry in inside:
+        try:
+            if entry.name.endswith(".jsonl") and stat.S_ISREG((about := entry.stat()).st_mode):
+                yield entry.path, about
+            elif entry.is_dir(follow_symlinks=False) and entry.name not in _PRIVATE:
+                folders.append(entry.path)
+        except OSError:
+            continue  # it went away, or is a link to nothing
+    for inner in folders:
+        yield from listed(inner)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -299,6 +321,11 @@ def _first_text(record: Record) -> str | None:
         texts = [block.get("text") for block in content if isinstance(block, dict)]
         content = "\n".join(text for text in texts if isinstance(text, str))
     return content if isinstance(content, str) else None
+
+
+def names_of(path: Path) -> tuple[str, str]:
+    """The session a transcript belongs to, and the sub-agent it is of, as its path tells."""
+    return _session_of(path), _agent_of(path)
 
 
 def _session_of(path: Path) -> str:

@@ -13,6 +13,11 @@ Record = dict[str, Any]
 V = TypeVar("V")
 
 PROMPT, PROSE, EDIT, RESULT, SHELL = 20_000, 8_000, 4_000, 2_000, 1_000  # longest text of each kind, in characters
+LONGEST = {
+    "prompt": PROMPT, "feedback": PROMPT, "answer": PROMPT, "prose": PROSE, "plan": PROSE, "edit": EDIT,
+    "commit": EDIT, "result": RESULT, "command": SHELL,
+}  # fmt: skip
+_BOTH_ENDS = ("prose", "result")  # kinds that say most at their beginning and their end
 SHELLS = ("Bash", "PowerShell", "Shell")
 _LATE = 100  # records within which the record of a prompt told from the queue is taken for the same
 _SETTLED = 8  # records after which a prompt that left the queue has no record of its own any more
@@ -54,10 +59,14 @@ class Waiting(Value):
 
 
 class Decoder:
-    """Turns the records of one file into events, in order. It holds what ties records together, and no more."""
+    """Turns the records of one file into events, in order. It holds what ties records together, and no more.
 
-    def __init__(self, session: str, agent: str = "") -> None:
+    `margin`: characters by which texts may be longer than their kind allows, for readers who cut them themselves.
+    """
+
+    def __init__(self, session: str, agent: str = "", margin: int = 0) -> None:
         self.unknown: dict[str, int] = {}
+        self._margin = margin
         self._own_agent = self._agent = agent
         self._session, self._folder, self._branch, self._uuid, self._at = session, "", "", "", ""
         self._number = 0
@@ -85,6 +94,11 @@ class Decoder:
         self._number += kind in ("user", "assistant")
         events = list(take(self, record))
         return [*self._overdue(), *events] if self._queue else events
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a prompt in the queue has not been told yet."""
+        return bool(self._queue)
 
     def end(self) -> list[Event]:
         """What still waits in the queue when the file ends: it was typed, and may never be sent."""
@@ -120,10 +134,10 @@ class Decoder:
         elif said.kind == words.COMMAND:
             yield from self._shell(said.text, "bash-input")
         elif said.kind == words.PROMPT and not self._agent and _is_of_a_human(record):
-            yield self.event("prompt", words.head(said.text, PROMPT))
+            yield self.event("prompt", self._head(said.text, PROMPT))
 
     def _plan(self, text: str) -> Iterator[Event]:
-        text = words.head(words.cleaned(text), PROSE)
+        text = self._head(words.cleaned(text), PROSE)
         if text and text not in self._plans:
             self._plans.put(text, True)
             yield self.event("plan", text)
@@ -137,7 +151,7 @@ class Decoder:
         if refusal is not None:
             told = words.cleaned(_text(detail.get("userFeedback")) or _text(record.get("userFeedback"))) or refusal
             if told and not self._agent:
-                yield self.event("feedback", words.head(told, PROMPT), tool=call.tool if call else "")
+                yield self.event("feedback", self._head(told, PROMPT), tool=call.tool if call else "")
             return
         if (call and call.tool == "AskUserQuestion") or (not call and {"questions", "answers"} <= set(detail)):
             yield from self._answers(detail, output)
@@ -150,8 +164,9 @@ class Decoder:
         # The call of an orphan is not known, so it may be one of ours: memem never reads what it said itself.
         if call and not call.ours:
             # Cut before cleaning, because outputs are long; not where the cut could part our text from its marker.
-            shorter = output if "memem-" in output else words.ends(output, 2 * RESULT)
-            if text := words.ends(words.cleaned(shorter), RESULT):
+            size = RESULT + 2 * self._margin
+            shorter = output if "memem-" in output else words.ends(output, 2 * size)
+            if text := words.ends(words.cleaned(shorter), size):
                 yield self.event("result", text, tool=call.tool, failed=failed)
 
     def _answers(self, detail: Record, output: str) -> Iterator[Event]:
@@ -162,7 +177,7 @@ class Decoder:
             note = _text(_dict(notes.get(question)).get("notes"))
             text = words.cleaned(f"{chosen} ({note})" if note and chosen else chosen or note)
             if text and not self._agent:
-                yield self.event("answer", words.head(f"{words.cleaned(question)} — {text}", PROMPT))
+                yield self.event("answer", self._head(f"{words.cleaned(question)} — {text}", PROMPT))
 
     # The agent
 
@@ -174,7 +189,7 @@ class Decoder:
         content = message.get("content")
         for block in _list([{"type": "text", "text": content}] if isinstance(content, str) else content):
             if block.get("type") == "text":
-                text = words.ends(words.cleaned(_text(block.get("text"))), PROSE)
+                text = words.ends(words.cleaned(_text(block.get("text"))), PROSE + 2 * self._margin)
                 if text:
                     yield self.event("prose", text)
             elif block.get("type") == "tool_use":
@@ -193,20 +208,20 @@ class Decoder:
     def _shell(self, command: str, tool: str) -> Iterator[Event]:
         text = words.cleaned(command)
         if text:
-            yield self.event("command", words.head(text, SHELL), tool=tool)
+            yield self.event("command", self._head(text, SHELL), tool=tool)
             for message in commits.messages(text):
-                yield self.event("commit", words.head(message, EDIT), tool=tool)
+                yield self.event("commit", self._head(message, EDIT), tool=tool)
 
     def _edits(self, tool: str, given: Record) -> list[Event]:
         path = _text(given.get("file_path")) or _text(given.get("notebook_path"))
         if tool == "ExitPlanMode":
-            texts = [_text(given.get("plan"))[: 2 * PROSE]]
+            texts = [_text(given.get("plan"))[: 2 * PROSE + self._margin]]
         elif tool == "MultiEdit":
             texts = [_text(edit.get("new_string")) for edit in _list(given.get("edits"))[:50]]
         else:
             field = {"Edit": "new_string", "Write": "content", "NotebookEdit": "new_source"}.get(tool, "")
             texts = [_text(given.get(field))]
-        cleaned = (words.head(words.cleaned(text), EDIT if path else PROSE) for text in texts if text)
+        cleaned = (self._head(words.cleaned(text), EDIT if path else PROSE) for text in texts if text)
         return [self.event("edit", text, path=path, tool=tool) for text in cleaned if text]
 
     # What is neither
@@ -239,7 +254,7 @@ class Decoder:
         key = words.likeness(raw)
         if operation == "enqueue" and not self._agent:
             said = words.queued(raw)
-            event = self.event("prompt", words.head(said.text, PROMPT)) if said.kind == words.PROMPT else None
+            event = self.event("prompt", self._head(said.text, PROMPT)) if said.kind == words.PROMPT else None
             self._queue[key] = Waiting(event=event)
             yield from self._tell(list(self._queue)[:-_REMEMBERED])
         elif operation == "popAll":  # back in the input line, where the human may change it
@@ -259,11 +274,19 @@ class Decoder:
             ]
         )
 
+    def _head(self, text: str, size: int) -> str:
+        return words.head(text, size + self._margin)
+
     def _tell(self, names: list[str]) -> list[Event]:
         for name in names:
             self._told.put(name, self._number)
         told = [self._queue.pop(name).event for name in names]
         return [event for event in told if event]
+
+
+def cut(kind: str, text: str) -> str:
+    """A text of an event cut to what its kind allows."""
+    return (words.ends if kind in _BOTH_ENDS else words.head)(text, LONGEST.get(kind, PROSE))
 
 
 _TAKE: dict[str, Callable[[Decoder, Record], Iterator[Event]]] = {

@@ -1,15 +1,17 @@
-"""Search in transcripts: a plain scan, newest files first, bounded in bytes and seconds."""
+"""Search in transcripts: a plain scan, newest files first, bounded in bytes and seconds, and what a passage is."""
 
 from __future__ import annotations
 
 import heapq
+import os
 import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from unicodedata import normalize
 
 from memem.errors import NotFound, Unavailable
-from memem.sources.claude_code import ClaudeCode, transcripts
+from memem.sources.claude_code import ClaudeCode, listed
 from memem.sources.events import HUMAN, Event
 from memem.text import fold, one_line, query_terms
 from memem.value import Value
@@ -17,6 +19,8 @@ from memem.value import Value
 SNIPPET = 300
 MOST_BYTES = 400_000_000
 MOST_SECONDS = 5.0
+Words = list[tuple[str, re.Pattern[str]]]
+_MARKS = re.compile("[\u0300-\u036f]+")
 _LEAD = 60  # characters of a snippet before its first term
 _SHORT = 5  # letters; a shorter term counts only where a word begins
 _WEIGHTS = {"result": 0.0, "command": 0.2, "edit": 0.2, "boundary": 0.0}  # of the rest 0.5; less than one more term
@@ -33,15 +37,17 @@ class Passage(Value):
     human: bool = False
     folder: str = ""
     terms: int = 0  # distinct terms of the question in it
+    score: float = 0.0
 
 
 class Found(Value):
-    """What a scan found, best first, and how much it read; `complete` is false when it stopped at a bound."""
+    """What was found, best first, and how much a scan read; `complete` is false when it stopped at a bound."""
 
     passages: tuple[Passage, ...]
     files: int = 0
     bytes: int = 0
     complete: bool = True
+    indexed: int = 0  # sessions that needed no scan
 
 
 class Bounds(Value):
@@ -61,57 +67,62 @@ def search(
     redact: Callable[[str], str],
     limit: int = 5,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    begin: Callable[[str, os.stat_result], int] = lambda _path, _about: 0,
+    worth: Callable[[str], float] = lambda _term: 1.0,
 ) -> Found:
     """Places in the transcripts below some folders that hold most terms of the query, of equal ones the newest.
 
-    `belongs` tells whether a session that began in a folder is meant. Every text goes through `redact` before it is
-    cut, so that a cut cannot part a secret from what it is known by.
+    `belongs` tells whether a session that began in a folder is meant, `begin` from which byte on a file is read at
+    all, and `worth` how much a term counts. Every text goes through `redact` before it is cut, so that a cut cannot
+    part a secret from what it is known by.
     """
-    terms = _terms(query)
+    terms = words_of(query)
+    worths: dict[str, float] = {}
     best: list[tuple[tuple[float, str, int], Event, int]] = []
     end = bounds.clock() + bounds.seconds
-    files = read = number = 0
+    files = read = number = indexed = 0
     complete = True
-    for path in _newest(folders):
+    for name, about in _newest(folders):
+        start = begin(name, about)
+        indexed += start > 0
+        if start >= about.st_size > 0:
+            continue
         if bounds.clock() >= end or read >= bounds.bytes:
             complete = False
             break
+        path = Path(name)
         try:
             head = source.head(path)
             if head.ours or not belongs(head.folder):
                 continue
             files += 1
-            transcript = source.read(path)
+            worths = worths or {stem: worth(stem) for stem, _ in terms}
+            transcript = source.read(path, start)
             for event in transcript:
                 number += 1
-                if count := _count(terms, event):
-                    weight = count + _WEIGHTS.get(event.kind, 0.5)
+                if held := held_in(event, terms):
+                    weight = sum(worths[stem] for stem in held) + weight_of(event)
                     # Of equal ones the newest; the number keeps the heap from comparing events.
-                    heapq.heappush(best, ((weight, event.at, -number), event, count))
+                    heapq.heappush(best, ((weight, event.at, -number), event, len(held)))
                     if len(best) > limit:
                         heapq.heappop(best)
-                if number % 64 == 0 and (bounds.clock() >= end or read + transcript.offset > bounds.bytes):
+                if number % 64 == 0 and (bounds.clock() >= end or read + transcript.offset - start > bounds.bytes):
                     complete = False
                     break
-            read += transcript.offset
+            read += transcript.offset - start
         except (NotFound, Unavailable):
             continue  # it went away, or was never ours to read
     ranked = sorted(best, key=lambda entry: entry[0], reverse=True)
-    passages = tuple(_passage(event, terms, count, redact) for _, event, count in ranked)
-    return Found(passages=passages, files=files, bytes=read, complete=complete)
+    passages = tuple(passage(event, terms, redact).replace(score=key[0]) for key, event, _ in ranked)
+    return Found(passages=passages, files=files, bytes=read, complete=complete, indexed=indexed)
 
 
-def _newest(folders: Iterable[str]) -> list[Path]:
-    found: dict[Path, float] = {}
-    for path in (path for folder in folders for path in transcripts(folder)):
-        try:
-            found[path] = path.stat().st_mtime
-        except OSError:
-            continue
-    return sorted(found, key=lambda path: (-found[path], path))
+def _newest(folders: Iterable[str]) -> list[tuple[str, os.stat_result]]:
+    found = {path: about for folder in folders for path, about in listed(folder)}
+    return sorted(found.items(), key=lambda entry: (-entry[1].st_mtime, entry[0]))
 
 
-def _terms(query: str) -> list[tuple[str, re.Pattern[str]]]:
+def words_of(query: str) -> Words:
     """Terms as they are looked for: a plural's stem, short ones at the start of a word only."""
     found = query_terms(query, limit=12)
     words = dict.fromkeys(found.words or found.compounds or fold(query).split())
@@ -125,16 +136,23 @@ def _terms(query: str) -> list[tuple[str, re.Pattern[str]]]:
     ]
 
 
-def _count(terms: list[tuple[str, re.Pattern[str]]], event: Event) -> int:
+def held_in(event: Event, terms: Words) -> list[str]:
+    """The terms that the text of an event holds."""
     if event.kind == "boundary":
-        return 0
-    text = fold(event.text)
-    return sum(stem in text and pattern.search(text) is not None for stem, pattern in terms)
+        return []
+    text = event.text
+    # As text.fold does, for texts a thousand times as long.
+    text = text.lower() if text.isascii() else normalize("NFC", _MARKS.sub("", normalize("NFKD", text.casefold())))
+    return [stem for stem, pattern in terms if stem in text and pattern.search(text)]
 
 
-def _passage(
-    event: Event, terms: list[tuple[str, re.Pattern[str]]], count: int, redact: Callable[[str], str]
-) -> Passage:
+def weight_of(event: Event) -> float:
+    """What words are worth for whose they are: less than one more term."""
+    return _WEIGHTS.get(event.kind, 0.5)
+
+
+def passage(event: Event, terms: Words, redact: Callable[[str], str]) -> Passage:
+    """An event as it is shown."""
     return Passage(
         session=event.session,
         uuid=event.uuid,
@@ -143,11 +161,11 @@ def _passage(
         snippet=_snippet(one_line(redact(event.text)), terms),
         human=event.kind in HUMAN,
         folder=event.folder,
-        terms=count,
+        terms=len(held_in(event, terms)),
     )
 
 
-def _snippet(text: str, terms: list[tuple[str, re.Pattern[str]]]) -> str:
+def _snippet(text: str, terms: Words) -> str:
     """The stretch of a text that holds most terms."""
     if len(text) <= SNIPPET:
         return text

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memem.errors import NotReady
-from memem.ingest import secrets
+from memem.ingest import shapes
 from memem.ingest.secrets import redact
 
 ALPHANUMERIC = string.ascii_letters + string.digits
@@ -296,7 +296,7 @@ def test_time_grows_with_the_length_of_the_text_only(unit: str) -> None:
 
 
 def test_missing_detector_asks_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets._detector.cache_clear()
+    shapes.detectors.cache_clear()
     monkeypatch.setitem(sys.modules, "detect_secrets.core.plugins.util", None)
     with pytest.raises(NotReady, match=r"still installing what this needs \(detect_secrets\); try again in"):
         redact("any text")
@@ -321,4 +321,38 @@ def test_every_wanted_detector_exists() -> None:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
     names = {p.__module__.rpartition(".")[2] for p in get_mapping_from_secret_type_to_class().values()}
-    assert set(secrets.DETECTORS.split()) <= names
+    assert set(shapes.DETECTORS.split()) <= names
+
+
+PATTERNS = [(needle, pattern) for _, needle, pattern in shapes.shapes()] + list(shapes.detectors())
+
+
+@pytest.mark.parametrize(("needle", "pattern"), PATTERNS, ids=lambda value: getattr(value, "pattern", "")[:30])
+def test_what_is_not_searched_cannot_hold_a_token(needle: str, pattern: re.Pattern[str]) -> None:
+    # Lookarounds cannot be drawn from: what they ask for stands around a token, not in it.
+    drawn = st.from_regex(
+        re.compile(re.sub(r"\(\?<?[=!](?:[^()\[\]]|\[[^]]*\])*\)", "", pattern.pattern), pattern.flags)
+    )
+
+    @settings(max_examples=20)
+    @given(drawn)
+    def holds(token: str) -> None:
+        assert needle in token
+
+    holds()
+
+
+@pytest.mark.parametrize(
+    "kind", ["|".join(shapes.needle_of(re.compile(p)) for p in ("a|b", "(?i)ab", "[ab]c?", "x?y*"))]
+)
+def test_pattern_without_plain_characters_is_always_searched(kind: str) -> None:
+    assert set(kind) == {"|"}
+
+
+@given(
+    st.sampled_from(["paſsword", "PASSWORD", "toKen", "api_Key", "ſecret", "Auth"]),
+    st.sampled_from(["\n", "\r\n", " "]),
+)
+def test_name_is_found_however_it_is_written(name: str, glue: str) -> None:
+    value = "kR7" + fake(20)
+    assert value not in redact(f"some text{glue}{name} = '{value}'{glue}more").text
