@@ -116,7 +116,8 @@ class Archive:
         self._folder = Path(state, FOLDER)
         self._synced = False
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (Path(state), self._folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.turns = open_turns(state)
         except (OSError, *sqlite.FAULTS) as error:
             raise StateUnavailable(f"{state} cannot be written ({error}): check its permissions.") from error
@@ -151,7 +152,7 @@ class Archive:
             head, identity = self._source.head(path), fingerprint(path)
             if head.ours:
                 self.turns.move_cursor(source, "", identity, 0)
-                return Grown(path=str(path), ours=True)
+                return Grown(path=str(path), session=names_of(path)[0], ours=True)
             keeper = Keeper(redact)
             header = Header(
                 source=source,

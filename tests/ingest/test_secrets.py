@@ -342,17 +342,15 @@ def test_what_is_not_searched_cannot_hold_a_token(needle: str, pattern: re.Patte
     holds()
 
 
-@pytest.mark.parametrize(
-    "kind", ["|".join(shapes.needle_of(re.compile(p)) for p in ("a|b", "(?i)ab", "[ab]c?", "x?y*"))]
-)
-def test_pattern_without_plain_characters_is_always_searched(kind: str) -> None:
-    assert set(kind) == {"|"}
+@pytest.mark.parametrize("pattern", ["a|b", "(?i)ab", "[ab]c?", "x?y*", "a{2,}"])
+def test_pattern_without_plain_characters_is_always_searched(pattern: str) -> None:
+    assert shapes.needle_of(re.compile(pattern)) == ""
 
 
-@given(
-    st.sampled_from(["paſsword", "PASSWORD", "toKen", "api_Key", "ſecret", "Auth"]),
-    st.sampled_from(["\n", "\r\n", " "]),
-)
+NAMES = ["paſsword", "PASSWORD", "toKen", "api_Key", "ſecret", "Auth"]
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(["\n", "\r\n", " "]))
 def test_name_is_found_however_it_is_written(name: str, glue: str) -> None:
     value = "kR7" + fake(20)
     assert value not in redact(f"some text{glue}{name} = '{value}'{glue}more").text

@@ -1,0 +1,191 @@
+"""Search in sessions: by the index where there is one, by a scan where there is not, and each place once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from memem import sqlite
+from memem.app import Memem
+from memem.errors import BadInput
+from memem.sources.search import Found
+from memem.transcripts import archive as archives
+
+from ..sources.transcripts import agent, call, line, result, user, write
+
+
+@pytest.fixture
+def projects(memem: Memem) -> Path:
+    return Path(memem.config.claude_dir) / "projects"
+
+
+@pytest.fixture
+def keep(memem: Memem, projects: Path) -> Callable[[], None]:
+    def keep() -> None:
+        assert all(grown.complete for grown in memem.archive([str(projects)], opted_in=True))
+
+    return keep
+
+
+def snippets(found: Found) -> list[str]:
+    return [passage.snippet for passage in found.passages]
+
+
+def test_nothing_is_archived_without_consent(memem: Memem, projects: Path) -> None:
+    write(projects / "a.jsonl", user("redis"))
+    with pytest.raises(BadInput, match="opted in"):
+        list(memem.archive([str(projects)], opted_in=False))
+    assert not Path(memem.config.dir, "archive").exists()
+
+
+def test_what_is_indexed_is_found_without_a_scan(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    said = user("The webhooks arrive twice.", cwd=checkout, sessionId="s1", timestamp="2026-11-12T08:00:00Z")
+    write(projects / "a" / "s1.jsonl", said, agent("I see."))
+    scanned = memem.transcripts("webhook")
+    keep()
+    found = memem.transcripts("webhook")
+    assert (found.files, found.bytes, found.indexed, found.complete) == (0, 0, 1, True)
+    assert [passage.replace(score=0) for passage in found.passages] == [
+        passage.replace(score=0) for passage in scanned.passages
+    ]
+
+
+def test_tail_that_is_not_indexed_is_scanned(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    path = write(projects / "a.jsonl", user("redis before", cwd=checkout))
+    keep()
+    with open(path, "ab") as file:
+        file.write(line(user("redis after", cwd=checkout)))
+    found = memem.transcripts("redis")
+    assert sorted(snippets(found)) == ["redis after", "redis before"]
+    assert found.bytes < path.stat().st_size
+    keep()
+    assert sorted(snippets(memem.transcripts("redis"))) == ["redis after", "redis before"]
+
+
+def test_session_not_archived_is_scanned_beside_those_that_are(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    write(projects / "a.jsonl", user("redis on port 6397", cwd=checkout))
+    keep()
+    write(projects / "b.jsonl", user("redis", cwd=checkout), user("the redis port is 6380", cwd=checkout))
+    assert snippets(memem.transcripts("redis port 6380"))[0] == "the redis port is 6380"
+    assert len(memem.transcripts("redis", 20).passages) == 3
+    assert len(memem.transcripts("redis", 2).passages) == 2
+
+
+def test_session_is_found_after_its_transcript_is_gone(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    path = write(projects / "a.jsonl", user("redis", cwd=checkout))
+    keep()
+    path.unlink()
+    assert snippets(memem.transcripts("redis")) == ["redis"]
+
+
+def test_moved_or_copied_transcript_is_found_once(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    path = write(projects / "a" / "s1.jsonl", user("redis", cwd=checkout))
+    keep()
+    shutil.copytree(projects / "a", projects / "b")
+    path.rename(projects / "s1.jsonl")
+    assert snippets(memem.transcripts("redis")) == ["redis"]
+    keep()
+    assert snippets(memem.transcripts("redis")) == ["redis"]
+
+
+def test_project_is_remembered_when_its_folder_is_gone(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    inner = Path(checkout) / "deep" / "inside"
+    inner.mkdir(parents=True)
+    write(projects / "a.jsonl", user("redis inside", cwd=str(inner)))
+    write(projects / "b.jsonl", user("redis elsewhere", cwd="/gone/other"))
+    assert snippets(memem.transcripts("redis")) == ["redis inside"]
+    keep()
+    shutil.rmtree(inner.parent)
+    assert snippets(memem.transcripts("redis")) == ["redis inside"]
+    assert len(memem.transcripts("redis", everywhere=True).passages) == 2
+
+
+def test_one_passage_a_turn_the_best_of_it(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    here = {"cwd": checkout}
+    write(
+        projects / "a.jsonl",
+        user("Where does redis listen?", **here), agent("redis listens on port 6397", **here),
+        call("Bash", command="redis-cli -p 6397 ping"), result("PONG"),
+    )  # fmt: skip
+    keep()
+    assert snippets(memem.transcripts("redis port 6397")) == ["redis listens on port 6397"]
+    assert snippets(memem.transcripts("PONG")) == ["PONG"]
+    assert snippets(memem.transcripts("listening")) == ["Where does redis listen?"]
+
+
+def test_of_equal_turns_the_newest_comes_first(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    for number in (1, 3, 2):
+        at = f"2026-0{number}-01T00:00:00Z"
+        write(projects / f"{number}.jsonl", user(f"redis {'abc'[number - 1]}", cwd=checkout, timestamp=at))
+    keep()
+    assert snippets(memem.transcripts("redis")) == ["redis c", "redis b", "redis a"]
+    assert snippets(memem.transcripts("redis", 1)) == ["redis c"]
+
+
+def test_query_is_never_syntax(memem: Memem, projects: Path, keep: Callable[[], None], checkout: str) -> None:
+    write(projects / "a.jsonl", user("redis and port", cwd=checkout))
+    keep()
+    for query in ('"', "redis OR", "human: redis", "folder:f1 redis", "(redis*", "redis' --", "the and", "NEAR(a b)"):
+        memem.transcripts(query)
+    assert snippets(memem.transcripts('redis" AND ("')) == ["redis and port"]
+
+
+def test_busy_or_unwritable_archive_is_done_without(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(projects / "a.jsonl", user("redis", cwd=checkout))
+    keep()
+
+    def locked(_: str) -> None:
+        raise sqlite.OperationalError("database is locked")
+
+    monkeypatch.setattr(archives, "open_turns", locked)
+    assert snippets(memem.transcripts("redis")) == ["redis"]
+
+
+def test_own_sessions_are_neither_archived_nor_scanned_again(
+    memem: Memem, projects: Path, keep: Callable[[], None]
+) -> None:
+    write(projects / "a.jsonl", user("<memem-miner> redis"))
+    keep()
+    found = memem.transcripts("redis", everywhere=True)
+    assert (found.passages, found.indexed) == ((), 1)
+    assert not os.listdir(Path(memem.config.dir, "archive"))
+
+
+def test_gone_paths_are_told_and_stop_is_obeyed(memem: Memem, projects: Path) -> None:
+    write(projects / "a.jsonl", user("redis"))
+    assert [grown.gone for grown in memem.archive([str(projects / "none.jsonl")], opted_in=True)] == [True]
+    assert list(memem.archive([str(projects)], opted_in=True, stop=lambda: True)) == []
+
+
+def test_retention_is_kept_after_a_pass(memem: Memem, projects: Path, keep: Callable[[], None]) -> None:
+    write(projects / "a.jsonl", user("redis"))
+    keep()
+    (file,) = Path(memem.config.dir, "archive").glob("*.gz")
+    os.utime(file, (0, 0))
+    keep()
+    assert len(memem.transcripts("redis", everywhere=True).passages) == 1
+    memem.config = memem.config.replace(archive_days=1)
+    keep()
+    assert memem.transcripts("redis", everywhere=True).passages == ()
