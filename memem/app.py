@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from memem.conflicts import Conflict, find_conflicts
-from memem.errors import BadInput, NotFound
+from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
 from memem.ingest.secrets import redact
 from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.recall import slices
@@ -202,7 +202,7 @@ class Memem(Sessions):
     def archive(self, paths: Sequence[str], *, opted_in: bool, stop: Callable[[], bool] = never) -> Iterator[Grown]:
         """Archive what transcripts (files or folders) hold beyond what is archived of them, one after the other.
 
-        A path that is gone is told as such. Afterwards the archive is within its retention.
+        A path that is gone or cannot be read is told as such. Afterwards the archive is within its retention.
 
         Raises:
             BadInput: the user did not opt in.
@@ -217,7 +217,12 @@ class Memem(Sessions):
             for path in dict.fromkeys(found):
                 if stop():
                     return
-                yield archive.grow(path, redact=_without_secrets, stop=stop)
+                try:
+                    yield archive.grow(path, redact=_without_secrets, stop=stop)
+                except StateUnavailable:
+                    raise
+                except Unavailable as error:
+                    yield Grown(path=str(path), problem=str(error))
             archive.prune(self.config.archive_days, stop)
 
     @verb

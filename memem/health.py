@@ -17,6 +17,7 @@ from memem.app import Memem
 from memem.errors import MememError
 from memem.index.reader import index_folder
 from memem.published import left
+from memem.transcripts.archive import sizes
 from memem.value import Value
 from memem.vault.conflicts import git_at_work
 
@@ -66,6 +67,7 @@ def status(memem: Memem) -> dict[str, Any]:
         "by_layer": {f"L{layer}": sum(memory.layer == layer for memory in live) for layer in range(4)},
         "vault": memem.config.memory_root,
         "state": memem.config.dir,
+        "archive": sizes(memem.config.dir).as_dict(),
         "injection": memem.config.injection_mode,
         "outcomes": outcomes(memem.config.state_path("events.jsonl")),
         "unreadable": len(memem.index.problems()),

@@ -39,6 +39,10 @@ def status(memem: Any, /, as_json: bool) -> None:
     if found["by_kind"]:
         lines.append(f"kinds      {_counts(found['by_kind'])}")
         lines.append(f"projects   {_counts(found['by_project'])}")
+    if found["archive"]["sessions"]:
+        kept = found["archive"]
+        size, index = (f"{kept[name] / 1e6:.1f} MB" for name in ("bytes", "index_bytes"))
+        lines.append(f"archive    {kept['sessions']} sessions, {size} and {index} of index")
     if found["history"]:
         lines.append(f"history    {found['history']} superseded or archived")
     if found["unreadable"]:

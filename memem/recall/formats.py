@@ -56,7 +56,8 @@ def passages(found: Found) -> str:
     if not lines:
         lines.append("No session of this project says so. Other words, or all projects (everywhere)?")
     if not found.complete:
-        lines.append(f"Only the newest {found.files} sessions were searched ({found.bytes // 1_000_000} MB).")
+        only = "Besides the archived ones only" if found.indexed else "Only"
+        lines.append(f"{only} the newest {found.files} sessions were searched ({found.bytes // 1_000_000} MB).")
     return "\n".join(lines)
 
 

@@ -43,6 +43,7 @@ class Grown(Value):
     gone: bool = False  # the transcript is not there any more; what was archived stays
     ours: bool = False  # a model call of memem itself, never archived
     complete: bool = True  # false when it was told to stop
+    problem: str = ""  # why the transcript cannot be read
 
 
 class Sizes(Value):

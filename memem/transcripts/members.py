@@ -70,12 +70,14 @@ def append(path: Path, data: bytes, end: int) -> int:
     """Write members behind the last whole one, which ends at `end`; answers where they end, once they are durable.
 
     Raises:
-        StateUnavailable: the archive cannot be written; nothing of what was there is lost.
+        StateUnavailable: the archive cannot be written, or another process does; nothing of what was there is lost.
     """
     try:
         new = not path.exists()
         with _locked(path) as file:
             if file.seek(0, os.SEEK_END) > end:
+                if _member(file, end) or _next(file, end + 1):
+                    raise StateUnavailable(f"another process archives {path}; retry.")
                 file.truncate(end)
             file.seek(end)
             file.write(data)
@@ -132,7 +134,11 @@ def load(path: Path, start: int, first: int, count: int) -> tuple[Event, ...]:
 def _locked(path: Path) -> BinaryIO:
     # Two processes with an index each, because one was deleted, must not cut what the other is writing.
     file = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")  # noqa: SIM115
-    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise StateUnavailable(f"another process archives {path}; retry.") from error
     return file
 
 

@@ -66,13 +66,10 @@ def _beginnings(archive: Archive) -> Callable[[str, os.stat_result], int]:
 
     def begin(path: str, about: os.stat_result) -> int:
         cursor = cursors.get(source_key(path))
-        if cursor is None:
-            return 0
-        if not cursor.kept:
-            return about.st_size
         # A file in the place of another is read whole; its first bytes are compared when it is archived.
-        is_another = not cursor.identity.startswith(f"{about.st_ino}:") or cursor.offset > about.st_size
-        return 0 if is_another else cursor.offset
+        if cursor is None or not cursor.identity.startswith(f"{about.st_ino}:") or cursor.offset > about.st_size:
+            return 0
+        return cursor.offset if cursor.kept else about.st_size
 
     return begin
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
 from pathlib import Path
@@ -44,6 +45,19 @@ def test_what_is_packed_is_read_back(tmp_path: Path) -> None:
     assert load(path, 0, 1, 2) == tuple(events[1:])
     assert '"role":"human"' in gzip.decompress(path.read_bytes()).decode()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_member_of_another_process_is_never_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    first, *_ = filled(path)
+    for end in (first, first + 1):
+        with pytest.raises(StateUnavailable, match="another process"):
+            append(path, pack(header(4), [EVENT]), end)
+    with open(path, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StateUnavailable, match="another process"):
+            append(path, pack(header(4), [EVENT]), path.stat().st_size)
+    assert offsets(path) == [1, 2, 3]
 
 
 def test_every_cut_of_the_last_member_is_known_for_one_and_cut_off(tmp_path: Path) -> None:

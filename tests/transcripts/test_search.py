@@ -179,6 +179,26 @@ def test_gone_paths_are_told_and_stop_is_obeyed(memem: Memem, projects: Path) ->
     assert list(memem.archive([str(projects)], opted_in=True, stop=lambda: True)) == []
 
 
+def test_transcript_that_cannot_be_read_does_not_stop_the_pass(memem: Memem, projects: Path) -> None:
+    write(projects / "b.jsonl", user("redis"))
+    os.mkfifo(projects / "a.jsonl")
+    paths = [str(projects / name) for name in ("a.jsonl", "b.jsonl")]
+    told = list(memem.archive(paths, opted_in=True))
+    assert ["no regular file" in grown.problem for grown in told] == [True, False]
+    assert told[1].events == 1
+
+
+def test_status_tells_the_size(memem: Memem, projects: Path, keep: Callable[[], None]) -> None:
+    from click.testing import CliRunner
+
+    from memem.cli.system import status
+
+    assert "archive" not in CliRunner().invoke(status, [], obj=lambda: memem).output
+    write(projects / "a.jsonl", user("redis"))
+    keep()
+    assert "archive    1 sessions, 0.0 MB" in CliRunner().invoke(status, [], obj=lambda: memem).output
+
+
 def test_retention_is_kept_after_a_pass(memem: Memem, projects: Path, keep: Callable[[], None]) -> None:
     write(projects / "a.jsonl", user("redis"))
     keep()
