@@ -39,7 +39,7 @@ from memem.transcripts.archive import sizes  # noqa: E402
 from memem.transcripts.turns import FILE_NAME  # noqa: E402
 
 UUID = re.compile(r"[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
-PROJECTS = 12
+PROJECTS, FOLDERS = 12, 4
 _LIMIT = 5
 
 
@@ -75,7 +75,7 @@ def _renamed(line: str, number: int, session: str, rng: random.Random) -> str:
     if "sessionId" in record:
         record["sessionId"] = session
     if "cwd" in record:
-        record["cwd"] = f"/bench/p{number % PROJECTS}{record['cwd']}"
+        record["cwd"] = f"/bench/p{number % PROJECTS}/{len(record['cwd']) % FOLDERS}"
     if isinstance(record.get("message"), dict):
         record["message"]["content"] = _shuffled(record["message"].get("content"), rng)
     return json.dumps(record, ensure_ascii=False) + "\n"

@@ -80,17 +80,13 @@ def search(
     worths: dict[str, float] = {}
     best: list[tuple[tuple[float, str, int], Event, int]] = []
     end = bounds.clock() + bounds.seconds
-    files = read = number = indexed = 0
+    files = read = number = 0
     complete = True
-    for name, about in _newest(folders):
-        start = begin(name, about)
-        indexed += start > 0
-        if start >= about.st_size > 0:
-            continue
+    wanted, indexed = _newest(folders, begin)
+    for path, start in wanted:
         if bounds.clock() >= end or read >= bounds.bytes:
             complete = False
             break
-        path = Path(name)
         try:
             head = source.head(path)
             if head.ours or not belongs(head.folder):
@@ -117,9 +113,18 @@ def search(
     return Found(passages=passages, files=files, bytes=read, complete=complete, indexed=indexed)
 
 
-def _newest(folders: Iterable[str]) -> list[tuple[str, os.stat_result]]:
-    found = {path: about for folder in folders for path, about in listed(folder)}
-    return sorted(found.items(), key=lambda entry: (-entry[1].st_mtime, entry[0]))
+def _newest(folders: Iterable[str], begin: Callable[[str, os.stat_result], int]) -> tuple[list[tuple[Path, int]], int]:
+    """The files that are to be read, newest first, each with where; and how many others there are."""
+    wanted: dict[str, tuple[float, str, int]] = {}
+    others = 0
+    for folder in folders:
+        for path, about in listed(folder):
+            start = begin(path, about)
+            if start < about.st_size:
+                wanted[path] = (-about.st_mtime, path, start)
+            else:
+                others += 1
+    return [(Path(path), start) for _, path, start in sorted(wanted.values())], others
 
 
 def words_of(query: str) -> Words:

@@ -247,6 +247,8 @@ class Archive:
             if next(members.members(self._folder / name, known.get(name, 0)), None):
                 with sqlite.transaction(self.turns.connection):
                     self._index_file(name)
+        if not stop():
+            self.turns.mark_whole()
 
     def _index_file(self, name: str) -> int:
         """Index what is new in a file; answers the end of its last whole member. Inside a transaction."""
@@ -271,7 +273,8 @@ class Archive:
         `meant` tells whether a session that began in a folder, which belonged to a project, is asked for. What is
         archived but not indexed is indexed first, as far as `stop` lets it.
         """
-        self._index_files(stop, mend=False)
+        if not self.turns.whole:
+            self._index_files(stop, mend=False)
         every = self.turns.folders()
         chosen = [number for number, *where in every if meant(*where)] if meant else []
         folders = None if meant is None or len(chosen) == len(every) else chosen
@@ -282,9 +285,9 @@ class Archive:
         ]
 
     @_mending
-    def cursors(self) -> dict[str, Cursor]:
-        """How far each source is archived, by `source_key`."""
-        return self.turns.cursors()
+    def reached(self) -> dict[str, tuple[int, int]]:
+        """How far each source is archived, by `source_key`: see `Turns.reached`."""
+        return self.turns.reached()
 
     @_mending
     def worth(self, word: str) -> float:

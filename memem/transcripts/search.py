@@ -62,14 +62,14 @@ def search(
 
 def _beginnings(archive: Archive) -> Callable[[str, os.stat_result], int]:
     """From which byte on a file is not indexed."""
-    cursors = archive.cursors()
+    reached = archive.reached()
 
     def begin(path: str, about: os.stat_result) -> int:
-        cursor = cursors.get(source_key(path))
+        inode, offset = reached.get(source_key(path), (0, 0))
         # A file in the place of another is read whole; its first bytes are compared when it is archived.
-        if cursor is None or not cursor.identity.startswith(f"{about.st_ino}:") or cursor.offset > about.st_size:
+        if inode != about.st_ino or offset > about.st_size:
             return 0
-        return cursor.offset if cursor.kept else about.st_size
+        return offset if offset >= 0 else about.st_size
 
     return begin
 

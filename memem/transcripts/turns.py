@@ -33,6 +33,9 @@ _CREATE = (
     """CREATE TABLE turns (rowid INTEGER PRIMARY KEY, archive INTEGER NOT NULL, start INTEGER NOT NULL,
         first INTEGER NOT NULL, events INTEGER NOT NULL, at TEXT NOT NULL)""",
     "CREATE INDEX turns_archive ON turns (archive)",
+    # Whether all that is archived is in here: not so while it is built anew.
+    "CREATE TABLE built (whole INTEGER NOT NULL)",
+    "INSERT INTO built VALUES (0)",
     # What was archived, by a hash: forks and copies of a session hold the same again.
     "CREATE TABLE known (event INTEGER PRIMARY KEY)",
     # Contentless, like the memories' table: the text is in the archive. `folder` only filters.
@@ -49,7 +52,10 @@ _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)
 _INSERT_TURN = "INSERT INTO turns (archive, start, first, events, at) VALUES (?, ?, ?, ?, ?)"
 _INSERT_TERMS = "INSERT INTO terms (rowid, human, agent, done, folder) VALUES (?, ?, ?, ?, ?)"
 _DELETE_TERMS = "INSERT INTO terms (terms, rowid, human, agent, done, folder) VALUES ('delete', ?, ?, ?, ?, ?)"
+_REACHED = """
+    SELECT source, CAST(identity AS INTEGER), CASE archive WHEN ? THEN -1 ELSE offset END FROM sources"""
 _PUT_SOURCE = "INSERT OR REPLACE INTO sources (source, archive, identity, offset) VALUES (?, ?, ?, ?)"
+_MOST_ROWS = 5_000  # of the words of a question together: what a search looks at, however much is archived
 _NONE = 0  # the archive of a source that is not archived at all
 
 
@@ -151,12 +157,19 @@ class Turns:
         row = self.connection.execute("SELECT * FROM sources WHERE source = ?", (source,)).fetchone()
         return Cursor(identity=row["identity"], offset=row["offset"], kept=row["archive"] != _NONE) if row else Cursor()
 
-    def cursors(self) -> dict[str, Cursor]:
-        """All of them, by source."""
-        rows = self.connection.execute("SELECT source, identity, offset, archive != ? FROM sources", (_NONE,))
-        return {
-            source: Cursor(identity=identity, offset=offset, kept=bool(kept)) for source, identity, offset, kept in rows
-        }
+    def reached(self) -> dict[str, tuple[int, int]]:
+        """Inode and offset of every source, as fast as a search needs it; the offset is -1 for what is never kept."""
+        rows = self.connection.execute(_REACHED, (_NONE,))
+        return {source: (inode, offset) for source, inode, offset in rows}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that was archived is in the index; what is archived from now on always is."""
+        return bool(self.connection.execute("SELECT whole FROM built").fetchone()[0])
+
+    def mark_whole(self) -> None:
+        """Note that it is."""
+        self.connection.execute("UPDATE built SET whole = 1 WHERE whole = 0")
 
     def move_cursor(self, source: str, name: str, identity: str, offset: int) -> None:
         """Note how far a source was read; without a name it is one that is never archived."""
@@ -217,8 +230,11 @@ class Turns:
     # Search
 
     def search(self, words: Iterable[str], limit: int, folders: Sequence[int] | None = None) -> list[Turn]:
-        """Turns with any of the words, best first by BM25; only of sessions that began in some folders, if given."""
-        match = _any_of(words)
+        """Turns with any of the words, best first by BM25; only of sessions that began in some folders, if given.
+
+        Words that are everywhere are left out when there are rarer ones: they tell next to nothing, and take longest.
+        """
+        match = _any_of(self._telling(words))
         if not match or folders == []:
             return []
         if folders is not None:
@@ -231,10 +247,24 @@ class Turns:
             for row in self.connection.execute(_SEARCH, (match, limit))
         ]  # fmt: skip
 
+    def _telling(self, words: Iterable[str]) -> list[str]:
+        counts = {word: self._count(word, _MOST_ROWS + 1) for word in words}
+        chosen: list[str] = []
+        rows = 0
+        for word in sorted((word for word in counts if counts[word]), key=counts.__getitem__):
+            rows += counts[word]
+            if rows > _MOST_ROWS and chosen:
+                break
+            chosen.append(word)
+        return chosen
+
+    def _count(self, word: str, most: int) -> int:
+        return int(self.connection.execute(_COUNT, (_any_of((word,)), most)).fetchone()[0])
+
     def worth(self, word: str) -> float:
         """How much a word tells: its inverse document frequency, as BM25 counts it."""
         total = int(self.connection.execute("SELECT count(*) FROM turns").fetchone()[0])
-        held = int(self.connection.execute(_COUNT, (_any_of((word,)), total)).fetchone()[0])
+        held = self._count(word, total)
         return max(math.log((total - held + 0.5) / (held + 0.5)), 0.0)
 
     def _archive(self, name: str) -> int:

@@ -142,6 +142,19 @@ def test_of_equal_turns_the_newest_comes_first(
     assert snippets(memem.transcripts("redis", 1)) == ["redis c"]
 
 
+def test_words_that_are_everywhere_do_not_hide_a_rare_one(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memem.transcripts import turns
+
+    for number in range(12):
+        write(projects / f"{number}.jsonl", user(f"redis {'zebra' if number == 3 else 'port'}", cwd=checkout))
+    keep()
+    monkeypatch.setattr(turns, "_MOST_ROWS", 4)
+    assert snippets(memem.transcripts("redis zebra")) == ["redis zebra"]
+    assert len(memem.transcripts("redis").passages) == 5
+
+
 def test_query_is_never_syntax(memem: Memem, projects: Path, keep: Callable[[], None], checkout: str) -> None:
     write(projects / "a.jsonl", user("redis and port", cwd=checkout))
     keep()
