@@ -72,16 +72,14 @@ def search(
 ) -> Found:
     """Places in the transcripts below some folders that hold most terms of the query, of equal ones the newest.
 
-    `belongs` tells whether a session that began in a folder is meant, `begin` from which byte on a file is read at
-    all, and `worth` how much a term counts. Every text goes through `redact` before it is cut, so that a cut cannot
-    part a secret from what it is known by.
+    `belongs` tells whether a session that began in a folder is meant, `begin` from which byte on a file is read,
+    `worth` how much a term counts. Texts go through `redact` before a cut could part what a secret is known by.
     """
     terms = words_of(query)
     worths: dict[str, float] = {}
-    best: list[tuple[tuple[float, str, int], Event, int]] = []
+    best: list[tuple[tuple[float, str, int], Event]] = []  # the number keeps the heap from comparing events
     end = bounds.clock() + bounds.seconds
-    files = read = number = 0
-    complete = True
+    files, read, number, complete = 0, 0, 0, True
     wanted, indexed = _newest(folders, begin)
     for path, start in wanted:
         if bounds.clock() >= end or read >= bounds.bytes:
@@ -98,18 +96,17 @@ def search(
                 number += 1
                 if held := held_in(event, terms):
                     weight = sum(worths[stem] for stem in held) + weight_of(event)
-                    # Of equal ones the newest; the number keeps the heap from comparing events.
-                    heapq.heappush(best, ((weight, event.at, -number), event, len(held)))
-                    if len(best) > limit:
-                        heapq.heappop(best)
+                    (heapq.heappush if len(best) < limit else heapq.heappushpop)(
+                        best, ((weight, event.at, -number), event)
+                    )
                 if number % 64 == 0 and (bounds.clock() >= end or read + transcript.offset - start > bounds.bytes):
                     complete = False
                     break
             read += transcript.offset - start
         except (NotFound, Unavailable):
             continue  # it went away, or was never ours to read
-    ranked = sorted(best, key=lambda entry: entry[0], reverse=True)
-    passages = tuple(passage(event, terms, redact).replace(score=key[0]) for key, event, _ in ranked)
+    ranked = sorted(best, reverse=True)
+    passages = tuple(passage(event, terms, redact).replace(score=key[0]) for key, event in ranked)
     return Found(passages=passages, files=files, bytes=read, complete=complete, indexed=indexed)
 
 
