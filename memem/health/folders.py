@@ -1,0 +1,82 @@
+"""Checks of what lies on disk: the state folder, the vault, the notes in it, and the saves that wait for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from memem.app import Memem
+from memem.health.check import DEGRADED, FAILING, OK, Check
+from memem.index.reader import index_folder
+from memem.vault.conflicts import git_at_work
+
+_LEAST_FREE_BYTES = 50_000_000
+
+
+def state(memem: Memem) -> Check:
+    """Whether the state folder can be written, by its owner only."""
+    folder = memem.config.dir
+    if not memem.index.in_file:
+        fix = "fix its permissions, or set MEMEM_DIR to a folder of yours"
+        return Check(name="state folder", level=DEGRADED, text=f"{folder} cannot be written", fix=fix)
+    mode = Path(folder).stat().st_mode & 0o077
+    if mode:
+        return Check(name="state folder", level=DEGRADED, text=f"{folder} is open to others", fix=f"chmod 700 {folder}")
+    return Check(name="state folder", level=OK, text=folder)
+
+
+def database(memem: Memem) -> Check:
+    """Whether the index can lie in the state folder."""
+    if not memem.shared_by:
+        return Check(name="index", level=OK, text=f"{memem.index.size()} notes")
+    where = index_folder(memem.config.dir, memem.config.cache_dir)
+    kept = f"the index is kept in {where}" if where != memem.config.dir else "the index is slower there"
+    fix = "set MEMEM_DIR to a folder on a local disk that no program syncs"
+    return Check(
+        name="index", level=DEGRADED, text=f"{memem.config.dir} is shared ({memem.shared_by}): {kept}", fix=fix
+    )
+
+
+def vault(memem: Memem) -> Check:
+    """Whether the vault is there and can be written."""
+    root = memem.vault.root
+    if not memem.vault.exists():
+        fix = f"mount it, set MEMEM_OBSIDIAN_VAULT, or begin a new one: mkdir -p {root}"
+        return Check(name="vault", level=FAILING, text=f"{root} is not there", fix=fix)
+    git = git_at_work(str(root))
+    if git:
+        fix = "finish or abort it (or delete a stale .git/index.lock); saves wait in the spool meanwhile"
+        return Check(name="vault", level=DEGRADED, text=f"a git {git} is under way in {root}", fix=fix)
+    probe = root / f".memem-doctor-{os.getpid()}.tmp"
+    try:
+        probe.write_bytes(b"memem")
+        probe.unlink()
+    except OSError as error:
+        fix = "saves wait in the spool until it can be written: check permissions and space"
+        return Check(name="vault", level=DEGRADED, text=f"{root}: {error.strerror}", fix=fix)
+    free = shutil.disk_usage(root).free
+    if free < _LEAST_FREE_BYTES:
+        return Check(name="vault", level=DEGRADED, text=f"{free // 1_000_000} MB free", fix="free some space")
+    return Check(name="vault", level=OK, text=str(root))
+
+
+def notes(memem: Memem) -> Check:
+    """Whether every note can be read and is there once."""
+    found = memem.conflicts()
+    if not found:
+        return Check(name="notes", level=OK, text=f"{memem.index.size()} readable")
+    listed = "; ".join(f"{conflict.paths[0]}: {conflict.what}" for conflict in found[:10])
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    fix = "memem conflicts names the next step for each; memem leaves them as they are"
+    return Check(name="notes", level=DEGRADED, text=f"{len(found)} need a look: {listed}{more}", fix=fix)
+
+
+def spool(memem: Memem) -> Check:
+    """Whether saves wait for the vault."""
+    waiting = [warning for warning in memem.warnings() if "saves wait" in warning]
+    if waiting:
+        return Check(
+            name="spool", level=DEGRADED, text=waiting[0], fix="they are replayed once the vault can be written"
+        )
+    return Check(name="spool", level=OK, text="empty")
