@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SNAPSHOT = "hook.conf"
 CONFIG_FILE = "config.toml"
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+COMPLETE = "_MEMEM_COMPLETE"
+PREFIXES = ("MEMEM_", "CORTEX_", "CALLMEM_", "LLM_MEM_", "OPENCODE_MEMORY_", "MEMMAN_")
+SWITCHES = ("MEMEM_MINER", "MEMEM_HOOK_DISABLE", "MEMEM_PYTHON")  # read by the shell: no options
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off", "")
 
@@ -63,11 +66,13 @@ class Config(Value):
         50, "MEMEM_SESSION_START_LIMIT MEMEM_COMPACT_INDEX_LIMIT", "Most index lines in the session start block."
     )
     session_start_budget: int = option(
-        8000, "MEMEM_SESSION_START_BUDGET", "Size of the session start block, in UTF-16 units (at most 9500)."
+        8000,
+        "MEMEM_SESSION_START_BUDGET MEMEM_SESSION_START_PROMPT_BUDGET",
+        "Size of the session start block, in UTF-16 units (at most 9500; 0 for none).",
     )
     prompt_limit: int = option(3, "MEMEM_PROMPT_LIMIT", "Most memories injected for one prompt.")
     prompt_budget: int = option(
-        4000, "MEMEM_PROMPT_BUDGET", "Size of what one prompt injects, in UTF-16 units (at most 9500)."
+        4000, "MEMEM_PROMPT_BUDGET", "Size of what one prompt injects, in UTF-16 units (at most 9500; 0 for none)."
     )
     project_aliases: str = option(
         "", "MEMEM_PROJECT_ALIASES", "Other names of projects: `old=new`, separated by commas."
@@ -163,6 +168,15 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     return resolve(environ, read_file(environ))[0]
 
 
+def load_leniently(environ: Mapping[str, str] | None = None) -> Config:
+    """The configuration for those who tell what is wrong with it: what does not fit is as the hooks see it."""
+    environ = os.environ if environ is None else environ
+    try:
+        return load(environ)
+    except BadInput:
+        return load_snapshot(environ)
+
+
 def load_snapshot(environ: Mapping[str, str]) -> Config:
     """The configuration as the hook reads it: environment, then the compiled snapshot, no TOML.
 
@@ -183,6 +197,11 @@ def load_snapshot(environ: Mapping[str, str]) -> Config:
 def keys(environ: Mapping[str, str]) -> dict[str, str]:
     """The keys of models in the environment. They are no options, so that nothing that shows options shows them."""
     return {name: environ[name].strip() for name in KEYS if environ.get(name, "").strip()}
+
+
+def completing(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a shell asks for completions: it starts `memem` without arguments then, and without a terminal."""
+    return COMPLETE in (os.environ if environ is None else environ)
 
 
 def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -212,6 +231,22 @@ def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def checked(name: str, value: Any, origin: str) -> Any:
+    """A value for an option, of the option's type.
+
+    Raises:
+        BadInput: it does not fit; names the origin and what would fit.
+    """
+    return _coerce(name, dict(options())[name], value, origin)
+
+
+def settings_of(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables of the environment that could be meant for memem or one of its predecessors."""
+    environ = os.environ if environ is None else environ
+    ours = {variable for _, spec in options() for variable in spec.env} | {"HOME"}
+    return {name: environ[name] for name in environ if name in ours or name.startswith(PREFIXES)}
+
+
 def write_snapshot(config: Config, file_values: Mapping[str, Any], interpreter: str) -> None:
     """Compile `config.toml` for the hook: the interpreter on the first line, then `name=value` lines.
 
@@ -228,7 +263,8 @@ def write_snapshot(config: Config, file_values: Mapping[str, Any], interpreter: 
                 return
     except (OSError, ValueError):
         pass  # missing or damaged: write it anew
-    with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
+    temp = os.open(f"{path}.{os.getpid()}", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with open(temp, "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(f"{path}.{os.getpid()}", path)
 
