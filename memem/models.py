@@ -82,7 +82,7 @@ class Query(Value):
     paths: tuple[str, ...] = ()
     session: str = ""
     limit: int = 10
-    budget: int = 0  # UTF-16 units, 0 for no bound
+    budget: int = 9500  # UTF-16 units of the block; 0 leaves room for nothing
     strict: bool = False  # only the scope's own memories
 
 

@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite, volumes
 from memem.config import Config, load
 from memem.errors import MememError, StateUnavailable, TooNew, VaultUnavailable
 from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
-from memem.ingest.gate import Gate, text_key
 from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
+from memem.state.events import rotate
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
 from memem.text import clean, one_line
 from memem.vault.store import Vault, open_vault
+
+if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
+    from memem.ingest.gate import Gate
 
 S = TypeVar("S", bound="Stores")
 P = ParamSpec("P")
@@ -112,6 +114,7 @@ class Stores:
         if time.monotonic() - self._swept_at > _SWEEP_SECONDS:  # which walks through all folders
             self.vault.sweep()
             self._spool().sweep()
+            rotate(self.config.dir)
             self._swept_at = time.monotonic()
         self._synced_at = time.monotonic()
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
@@ -201,6 +204,8 @@ class Stores:
 
     def _bury(self, gone: tuple[Memory, ...]) -> None:
         """Remember what a human deleted, so that automation does not bring it back."""
+        from memem.ingest.gate import text_key
+
         with contextlib.suppress(sqlite.Error):
             if self.state and self.state.get(_VAULT, self.config.memory_root) == self.config.memory_root:
                 self.state.bury({memory.id: text_key(memory.body) for memory in gone}, time.time())
@@ -239,6 +244,8 @@ class Stores:
     def _gate(self) -> Gate:
         if self._too_new:  # what a newer memem left there must not be undone, and what it knows is not known here
             raise self._too_new
+        from memem.ingest.gate import Gate
+
         return Gate(self.vault, self.index, self._spool(), self.state)
 
     def _spool(self) -> Spool:
@@ -257,6 +264,8 @@ class Stores:
 
 def _root_commit(folder: str) -> str:
     """The id of a repository's first commit (12 digits), or nothing before there is one."""
+    import subprocess
+
     command = ["git", "-C", folder, "rev-list", "--max-parents=0", "HEAD"]
     try:
         done = subprocess.run(

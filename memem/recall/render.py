@@ -47,8 +47,8 @@ def quoted(text: str) -> str:
 
 
 def room(budget: int) -> int:
-    """UTF-16 units that a block of that budget (0 for no bound of its own) leaves for notes."""
-    return min(budget or HOST_LIMIT, HOST_LIMIT) - _FRAME
+    """UTF-16 units that a block of that budget leaves for notes; below zero when not even the frame fits."""
+    return min(budget, HOST_LIMIT) - _FRAME
 
 
 def body_size(candidate: Candidate) -> int:

@@ -157,6 +157,10 @@ class State:
         rows = [(session, memory, etag, int(now)) for memory, etag in etags.items()]
         self.connection.executemany("INSERT OR REPLACE INTO shown VALUES (?, ?, ?, ?)", rows)
 
+    def last_shown(self) -> dict[str, int]:
+        """When the body of each memory was injected last, in seconds, as far as that is remembered."""
+        return dict(self.connection.execute("SELECT memory, max(at) FROM shown GROUP BY memory").fetchall())
+
     def forget_shown(self, session: str, now: float) -> None:
         """The session lost its context (start, clear, compaction): everything may be shown again."""
         with sqlite.transaction(self.connection):

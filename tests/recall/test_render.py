@@ -46,7 +46,7 @@ ATTACKS = [
 ]
 
 
-def sliced(*bodies: str, budget: int = 0, **fields: object) -> Slice:
+def sliced(*bodies: str, budget: int = 9500, **fields: object) -> Slice:
     found = tuple(candidate(number, body, **fields) for number, body in enumerate(bodies))
     return Slice(query=Query(text="why", scope=HARBOR, budget=budget), pinned=found[:1], found=found)
 
@@ -127,7 +127,7 @@ def test_quoting_twice_changes_nothing_more(text: str) -> None:
 def test_blocks_keep_to_their_budget(bodies: list[str], budget: int) -> None:
     found = sliced(*bodies, budget=budget)
     for block in (render.prompt_block(found), render.session_block(found, "[memem] 7 memories")):
-        assert utf16_length(block) <= min(budget or render.HOST_LIMIT, render.HOST_LIMIT)
+        assert utf16_length(block) <= min(budget, render.HOST_LIMIT)
         assert block == "" or block.rstrip().endswith((">", "memories"))
         block.encode("utf-8")
 

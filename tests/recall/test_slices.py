@@ -76,13 +76,13 @@ def test_shown_memory_comes_again_when_its_note_changed() -> None:
 def test_whatever_a_slice_holds_is_rendered(tmp_path: Path) -> None:
     long = "\n".join(["redis staging tunnel", *("- a b" for _ in range(300))])
     index = filled(*(memory(number, f"{long}\n{number}", layer=number % 2) for number in range(12)))
-    for budget in (300, 500, 700, 1000, 2000, 4000, 8000, 0):
+    for budget in (300, 500, 700, 1000, 2000, 4000, 8000, 20_000):
         asked = query(budget=budget, limit=12)
         for found, block in (
             (prompt := slices.for_prompt(index, asked, "", dict), prompt_block(prompt)),
             (start := slices.for_session(index, asked, ""), session_block(start)),
         ):
-            assert utf16_length(block) <= min(budget or HOST_LIMIT, HOST_LIMIT)
+            assert utf16_length(block) <= min(budget, HOST_LIMIT)
             shown = found.pinned if found is start else found.found
             assert all(f"[{item.memory.id8}] redis" in block for item in shown), budget
             assert all(block.count(f"> {item.memory.id8[-1]}\n") for item in shown[1:2]), budget
@@ -150,3 +150,11 @@ def test_search_for_stop_words_only_is_still_a_search(text: str) -> None:
 def test_general_project_reads_only_general_notes() -> None:
     index = filled(tunnel(1), tunnel(2, project="general"))
     assert slices.for_prompt(index, query(scope=Scope()), "", dict).ids == [tunnel(2).id]
+
+
+def test_budget_of_nothing_means_silence() -> None:
+    index = filled(tunnel(1), memory(2, "This project is a harbor", layer=0))
+    assert slices.for_prompt(index, query(), "", dict).ids
+    assert slices.for_prompt(index, query(budget=0), "", dict).ids == []
+    start = slices.for_session(index, query(budget=0), "")
+    assert (start.pinned, session_block(start)) == ((), "")
