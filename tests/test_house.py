@@ -180,12 +180,11 @@ def test_every_tool_is_documented() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    from memem.cli import adopt, demo, memory, sessions, system, uninstall
+    from memem.cli.main import COMMANDS
 
     text = document("README.md")
-    modules = (memory, sessions, system, demo, adopt, uninstall)
-    commands = [command for module in modules for command in module.COMMANDS]
-    missing = [command.name for command in commands if not re.search(rf"(memem|bootstrap\.sh) {command.name}\b", text)]
+    names = [name for _, rows in COMMANDS for name, _, _ in rows]
+    missing = [name for name in names if not re.search(rf"(memem|bootstrap\.sh) {name}\b", text)]
     assert not missing
 
 

@@ -7,23 +7,25 @@ from collections.abc import Callable
 from memem.app import Memem
 from memem.errors import MememError
 from memem.health.check import DEGRADED, FAILING, OK, VERDICTS, Check, verdict
-from memem.health.folders import database, notes, spool, state, vault
+from memem.health.client import client
+from memem.health.folders import database, notes, permissions, space, spool, state, vault
 from memem.health.hooks import hooks
-from memem.health.outcomes import outcomes
-from memem.health.program import dependencies, git, predecessor, python, search
-from memem.health.status import status
+from memem.health.program import configuration, dependencies, git, predecessor, python, search, variables
+from memem.health.status import miner, status
+from memem.health.trial import trials
 
-__all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "outcomes", "run", "status", "verdict"]
+__all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "miner", "run", "status", "verdict"]
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
-    python, dependencies, search, state, database, vault, notes, spool, hooks, git, predecessor,
+    python, dependencies, search, git, configuration, variables, state, permissions, database, vault, space, notes,
+    spool, hooks, client, predecessor,
 )  # fmt: skip
 
 
 def run(memem: Memem) -> list[Check]:
-    """All checks, after a sync, so that they tell of the vault as it is now."""
+    """All checks, after a sync, so that they tell of the vault as it is now; the trials last."""
     try:
         memem.sync()
     except MememError:
         pass  # the checks say what is wrong
-    return [check(memem) for check in CHECKS]
+    return [*(check(memem) for check in CHECKS), *trials(memem)]

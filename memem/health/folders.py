@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
 from memem.app import Memem
 from memem.health.check import DEGRADED, FAILING, OK, Check
 from memem.index.reader import index_folder
+from memem.settings import KEYS_FILE
 from memem.vault.conflicts import git_at_work
 
 _LEAST_FREE_BYTES = 50_000_000
 
 
 def state(memem: Memem) -> Check:
-    """Whether the state folder can be written, by its owner only."""
+    """Whether the state folder can be written."""
     folder = memem.config.dir
     if not memem.index.in_file:
         fix = "fix its permissions, or set MEMEM_DIR to a folder of yours"
         return Check(name="state folder", level=DEGRADED, text=f"{folder} cannot be written", fix=fix)
-    mode = Path(folder).stat().st_mode & 0o077
-    if mode:
-        return Check(name="state folder", level=DEGRADED, text=f"{folder} is open to others", fix=f"chmod 700 {folder}")
     return Check(name="state folder", level=OK, text=folder)
 
 
@@ -36,6 +35,38 @@ def database(memem: Memem) -> Check:
     return Check(
         name="index", level=DEGRADED, text=f"{memem.config.dir} is shared ({memem.shared_by}): {kept}", fix=fix
     )
+
+
+def permissions(memem: Memem) -> Check:
+    """Whether the state folder and the files in it are the owner's alone."""
+    folder = Path(memem.config.dir)
+    try:
+        entries = [folder, *(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())]
+        opened = [path for path in entries if path.stat().st_mode & 0o077]
+    except OSError as error:
+        fix = f"look at its permissions: ls -ld {folder}"
+        return Check(name="permissions", level=DEGRADED, text=f"{folder}: {error.strerror}", fix=fix)
+    if folder in opened or folder / KEYS_FILE in opened:
+        path = folder if folder in opened else folder / KEYS_FILE
+        fix = f"chmod go= {shlex.quote(str(path))}"
+        return Check(name="permissions", level=DEGRADED, text=f"{path} is open to others", fix=fix)
+    # A folder that is closed closes what is in it.
+    return Check(name="permissions", level=OK, text="the state folder is yours alone")
+
+
+def space(memem: Memem) -> Check:
+    """Whether the disks of the vault and the state folder have room."""
+    short = []
+    for folder in (str(memem.vault.root), memem.config.dir):
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError:
+            continue  # it is not there, which another check says
+        if free < _LEAST_FREE_BYTES:
+            short.append(f"{free // 1_000_000} MB free for {folder}")
+    if short:
+        return Check(name="space", level=DEGRADED, text="; ".join(short), fix="free some space; saves wait meanwhile")
+    return Check(name="space", level=OK, text="enough for vault and state")
 
 
 def vault(memem: Memem) -> Check:
@@ -55,9 +86,6 @@ def vault(memem: Memem) -> Check:
     except OSError as error:
         fix = "saves wait in the spool until it can be written: check permissions and space"
         return Check(name="vault", level=DEGRADED, text=f"{root}: {error.strerror}", fix=fix)
-    free = shutil.disk_usage(root).free
-    if free < _LEAST_FREE_BYTES:
-        return Check(name="vault", level=DEGRADED, text=f"{free // 1_000_000} MB free", fix="free some space")
     return Check(name="vault", level=OK, text=str(root))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from memem.app import Memem
 from memem.health.check import DEGRADED, OK, Check
-from memem.health.outcomes import outcomes
+from memem.state.events import outcomes
 
 _RECENT_SECONDS = 86_400
 
@@ -26,7 +26,7 @@ def hooks(memem: Memem) -> Check:
     if recent:
         fix = f"report {failures} if it goes on; it holds no word of a prompt"
         return Check(name="hooks", level=DEGRADED, text=f"{recent} failed in the last day", fix=fix)
-    seen = outcomes(memem.config.state_path("events.jsonl"))
+    seen = outcomes(memem.config.dir)
     return Check(name="hooks", level=OK, text=f"{seen['served']} of {seen['prompts']} prompts served")
 
 

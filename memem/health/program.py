@@ -1,4 +1,4 @@
-"""Checks of what memem runs on: Python, its dependencies, SQLite, git."""
+"""Checks of what memem runs on: Python, its dependencies, SQLite, git, and its settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from importlib import import_module
 from memem import sqlite
 from memem.adopt import diagnosis
 from memem.app import Memem
+from memem.config import CONFIG_FILE, load, settings_of
+from memem.errors import BadInput
 from memem.health.check import DEGRADED, FAILING, OK, Check
+from memem.predecessors import meaningless
 from memem.published import left
 
 
@@ -56,3 +59,24 @@ def predecessor(memem: Memem) -> Check:
     well, text = diagnosis(left(memem.config.dir))
     fix = "" if well else "memem adopt shows what it would stop, and asks first"
     return Check(name="published", level=OK if well else DEGRADED, text=text, fix=fix)
+
+
+def configuration(memem: Memem) -> Check:
+    """Whether every setting fits: with one that does not, commands and tools stop, and hooks use its default."""
+    try:
+        load()
+    except BadInput as error:
+        fix = "mend what it names, or take it out: memem config edit, or unset the variable"
+        return Check(name="configuration", level=FAILING, text=str(error), fix=fix)
+    return Check(name="configuration", level=OK, text=memem.config.state_path(CONFIG_FILE))
+
+
+def variables(_: Memem) -> Check:
+    """Whether variables are set that mean nothing."""
+    replaced, unknown = meaningless(settings_of())
+    told = [f"{name} means nothing now: {answer}" for name, answer in replaced.items()]
+    if unknown:
+        text = "; ".join([f"{', '.join(unknown)} is no setting of memem", *told])
+        fix = "unset it, or look for the right name: memem config show"
+        return Check(name="variables", level=DEGRADED, text=text, fix=fix)
+    return Check(name="variables", level=OK, text="; ".join(told) or "nothing is set that means nothing")

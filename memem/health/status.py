@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
-from memem import __version__
+from memem import __version__, sqlite
 from memem.app import Memem
-from memem.health.outcomes import outcomes
+from memem.config import load
+from memem.errors import BadInput
+from memem.index.reader import index_folder
+from memem.index.schema import FILE_NAME
+from memem.state.events import outcomes
 from memem.transcripts.archive import sizes
 
 
@@ -27,8 +32,49 @@ def status(memem: Memem) -> dict[str, Any]:
         "vault": memem.config.memory_root,
         "state": memem.config.dir,
         "archive": sizes(memem.config.dir).as_dict(),
+        "index_bytes": _size(Path(index_folder(memem.config.dir, memem.config.cache_dir), FILE_NAME)),
         "injection": memem.config.injection_mode,
-        "outcomes": outcomes(memem.config.state_path("events.jsonl")),
+        "miner": miner(memem),
+        "outcomes": outcomes(memem.config.dir) | {"deleted": _deleted(memem)},
         "unreadable": len(memem.index.problems()),
-        "warnings": list(memem.warnings()),
+        "degraded": degraded(memem),
     }
+
+
+def miner(_: Memem) -> str:
+    """The miner's state in a word or two. Sessions are mined by command only."""
+    return "off"
+
+
+def degraded(memem: Memem) -> list[str]:
+    """Why memem does not work as it should, each reason with its way out."""
+    try:
+        load()
+    except BadInput as error:
+        return [str(error), *memem.warnings()]
+    return list(memem.warnings())
+
+
+def headline(found: dict[str, Any]) -> str:
+    """The status in one line: `[memem] N memories · miner … · degraded (why)`."""
+    parts = [f"[memem] {found['memories']} memories", f"{found['here']} for {found['project']}"]
+    parts.append(f"miner {found['miner']}")
+    if found["degraded"]:
+        more = f", and {len(found['degraded']) - 1} more" if len(found["degraded"]) > 1 else ""
+        parts.append(f"degraded ({found['degraded'][0]}{more})")
+    return " · ".join(parts)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _deleted(memem: Memem) -> int:
+    """Notes that a human deleted and did not restore."""
+    try:
+        return len(memem.state.buried_ids()) if memem.state else 0
+    except sqlite.Error:
+        return 0
