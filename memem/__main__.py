@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from memem.config import completing
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command, or serve when another program starts memem without arguments."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments and sys.stdin and not sys.stdin.isatty():
+    if not arguments and sys.stdin and not sys.stdin.isatty() and not completing():
         from memem.server import main as serve
 
         serve([])

@@ -6,19 +6,19 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from memem.conflicts import Conflict, find_conflicts
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
-from memem.ingest.secrets import redact
 from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.recall import slices
 from memem.sessions import Sessions
-from memem.sources.claude_code import ClaudeCode, transcripts
-from memem.sources.search import Found
 from memem.stores import verb
-from memem.transcripts.archive import Archive, Grown, never, open_archive
-from memem.transcripts.search import search as search_sessions
 from memem.value import Value
+
+if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs none of it
+    from memem.conflicts import Conflict
+    from memem.sources.search import Found
+    from memem.transcripts.archive import Grown
 
 _SHORTEST_ID = 8
 
@@ -53,6 +53,8 @@ class Memem(Sessions):
     @verb
     def conflicts(self) -> list[Conflict]:
         """Notes that need a human's decision: several versions of one memory, and notes that cannot be read well."""
+        from memem.conflicts import find_conflicts
+
         self._freshen()
         return find_conflicts(self.index)
 
@@ -171,6 +173,10 @@ class Memem(Sessions):
         What is archived is found by its index, the rest by a scan. No verb, because a scan takes seconds and other
         calls need not wait for it.
         """
+        from memem.sources.claude_code import ClaudeCode
+        from memem.transcripts.archive import open_archive
+        from memem.transcripts.search import search as search_sessions
+
         question, limit = _question(text), _bounded(limit, 20)
         here = self._scope_of(scope, "")
 
@@ -199,7 +205,9 @@ class Memem(Sessions):
                 limit=limit,
             )
 
-    def archive(self, paths: Sequence[str], *, opted_in: bool, stop: Callable[[], bool] = never) -> Iterator[Grown]:
+    def archive(
+        self, paths: Sequence[str], *, opted_in: bool, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[Grown]:
         """Archive what transcripts (files or folders) hold beyond what is archived of them, one after the other.
 
         A path that is gone or cannot be read is told as such. Afterwards the archive is within its retention.
@@ -210,6 +218,9 @@ class Memem(Sessions):
         """
         if not opted_in:
             raise BadInput("sessions are archived only when you opted in: start the miner, which asks.")
+        from memem.sources.claude_code import ClaudeCode, transcripts
+        from memem.transcripts.archive import Archive, Grown
+
         source = ClaudeCode(self.config.dir)
         with contextlib.closing(Archive(self.config.dir, source, self._project_of)) as archive:
             # A file that is gone is passed on, so that it is told; a folder that is gone holds nothing.
@@ -235,6 +246,8 @@ class Memem(Sessions):
 
 
 def _without_secrets(text: str) -> str:
+    from memem.ingest.secrets import redact
+
     return redact(text).text
 
 

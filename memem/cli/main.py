@@ -1,68 +1,150 @@
-"""The command line: the group, what all commands share, and how errors reach people and programs."""
+"""The command line: the table of commands, the page that lists them, and how errors reach people and programs.
+
+Click takes four times as long to load as the interpreter, so nothing here loads it before a command needs it.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
-
-import click
+from typing import TYPE_CHECKING, Any
 
 from memem import __version__
-from memem.app import Memem
-from memem.errors import MememError
+from memem.cli.former import OLD_FLAGS, READS
+from memem.config import completing
+from memem.errors import BadInput, MememError
 
-EPILOG = """\b
-Exit codes: 0 done, 1 doctor found a failure, 2 wrong usage, 3 not found, 4 vault or state folder
-unavailable, 5 damaged file, 20 try again later. bootstrap.sh adds 10 to 15, see docs/troubleshooting.md.
-"""
+if TYPE_CHECKING:
+    from memem.app import Memem
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
-@click.version_option(__version__, prog_name="memem")
-@click.pass_context
-def group(context: click.Context) -> None:
-    """Local-first memory for coding agents: markdown notes in your vault, recalled when they matter."""
-    context.obj = _Opener()
-
-
-class _Opener:
-    """Opens the facade when a command needs it, so that --help stays instant."""
-
-    def __init__(self) -> None:
-        self._memem: Memem | None = None
-
-    def __call__(self) -> Memem:
-        if self._memem is None:
-            self._memem = Memem()
-            for warning in self._memem.degraded:
-                click.echo(f"memem: {warning}", err=True)
-        return self._memem
+# Group → name, file in this folder, what it does. The file is loaded when its command is called.
+COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Remember and recall",
+        (
+            ("save", "memory", "Save a lesson as a note in your vault."),
+            ("search", "memory", "Find memories about something, one line each."),
+            ("get", "memory", "Show memories in full by id."),
+            ("list", "memory", "List the memories of this project."),
+            ("slice", "memory", "The working state for a task: identity, constraints, decisions, failures."),
+            ("timeline", "memory", "What was learned before and after a memory."),
+        ),
+    ),
+    (
+        "Earlier sessions",
+        (
+            ("transcripts", "sessions", "Search what was said and done in them."),
+            ("mine", "sessions", "Take their durable lessons into the vault."),
+            ("miner", "miner", "Let that happen by itself: start, stop, history, what it spends."),
+        ),
+    ),
+    (
+        "See how it is doing",
+        (
+            ("status", "system", "How many memories, where, and what the hooks did."),
+            ("doctor", "system", "Check everything; each problem names its fix."),
+            ("stats", "review", "Memories over time, kinds and projects; how often recall spoke."),
+            ("stale", "review", "Memories that may be outdated, and why. Changes nothing."),
+            ("conflicts", "system", "Notes that need your decision."),
+            ("verify", "system", "Compare vault, index and state byte for byte."),
+        ),
+    ),
+    (
+        "Set it up",
+        (
+            ("config", "settings", "Show and change settings."),
+            ("sync", "system", "Bring the index up to date with the vault now."),
+            ("index", "system", "Build the index anew: it is derived from the notes."),
+            ("completion", "settings", "Complete commands with the tab key in bash, zsh or fish."),
+            ("adopt", "adopt", "Take over from the published memem: stop its miner, keep its notes."),
+            ("uninstall", "uninstall", "Remove memem; never your notes."),
+            ("demo", "demo", "Watch the whole loop on a sample session, in a throw-away vault."),
+        ),
+    ),
+)
+EXAMPLES = """\
+  memem save "Integration tests need Redis on port 6380" --key cache
+  memem search "redis port"
+  memem list --all
+  memem mine --dry-run ~/.claude/projects
+  memem config set injection_mode tool"""
+EPILOG = """\
+Exit codes: 0 done, 1 doctor or verify found a failure, 2 wrong usage, 3 not found, 4 vault or state folder
+unavailable, 5 damaged file, 20 try again later. bootstrap.sh adds 10 to 15, see docs/troubleshooting.md."""
 
 
 def run(arguments: Sequence[str]) -> None:
     """Run one command line; ends the process with the documented exit code."""
-    from memem.cli import adopt, demo, memory, miner, sessions, system, uninstall
-
-    for module in (memory, sessions, miner, system, demo, adopt, uninstall):
-        for command in module.COMMANDS:
-            group.add_command(command)
     try:
-        group.main(list(arguments), prog_name="memem", standalone_mode=True)
+        _dispatch(list(arguments))
     except MememError as error:
-        click.echo(f"memem: {error}", err=True)
+        print(f"memem: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 - the door of the command line: a person gets a line, not a traceback
-        click.echo(
-            f"memem: unexpected {type(error).__name__}: {error}\nfix: memem doctor; if that is well, report it",
-            err=True,
-        )
+        what = f"memem: unexpected {type(error).__name__}: {error}"
+        print(f"{what}\nfix: memem doctor; if that is well, report it", file=sys.stderr)
         sys.exit(1)
+
+
+def page(heading: Callable[[str], str] = str) -> str:
+    """All commands in their groups, with examples and exit codes: what `memem --help` prints."""
+    lines = [
+        f"memem {__version__}: local-first memory for coding agents. Markdown notes in your vault, recalled when they",
+        "matter.",
+        "",
+        f"{heading('Usage:')} memem COMMAND [OPTIONS]      memem COMMAND --help says more",
+    ]
+    for group, rows in COMMANDS:
+        lines += ["", heading(group), *(f"  {name:<12} {text}" for name, _, text in rows)]
+    lines += ["", heading("Examples"), EXAMPLES, "", EPILOG]
+    return "\n".join(lines)
+
+
+def _dispatch(arguments: list[str]) -> None:
+    first = arguments[0].partition("=")[0] if arguments else "--help"
+    if completing():
+        arguments = []  # the shell hands over the words in its own variables
+    elif first in ("-h", "--help"):
+        print(page(_bold if sys.stdout.isatty() else str))
+        return
+    elif first == "--version":
+        print(f"memem, version {__version__}")
+        return
+    elif first in READS:
+        arguments[:1] = [*READS[first], *arguments[0].split("=", 1)[1:]]
+    elif first in OLD_FLAGS:
+        raise BadInput(f"{first} is no flag any more. {OLD_FLAGS[first]}")
+    from memem.cli.group import group
+
+    group.main(arguments, prog_name="memem")
+
+
+def _bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m"
+
+
+class Opener:
+    """Opens the facade when a command needs it, so that the help of a command stays quick."""
+
+    def __init__(self) -> None:
+        self._memem: Memem | None = None
+
+    def __call__(self, *, lenient: bool = False) -> Memem:
+        """The facade; with `lenient` also when settings are wrong, for those who tell what is wrong."""
+        if self._memem is None:
+            from memem.app import Memem
+            from memem.config import load, load_leniently
+
+            self._memem = Memem(load_leniently() if lenient else load())
+            for warning in self._memem.degraded:
+                print(f"memem: {warning}", file=sys.stderr)
+        return self._memem
 
 
 def scope_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--scope`, the same for every command."""
+    import click
+
     return click.option(
         "--scope", "scope", default="", metavar="PROJECT", help="Project; default: the one here. `general` for none."
     )(function)
@@ -70,9 +152,15 @@ def scope_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--json`, the same for every command."""
+    import click
+
     return click.option("--json", "as_json", is_flag=True, help="For programs: one JSON document.")(function)
 
 
 def emit(document: Any) -> None:
     """Print a JSON document."""
+    import json
+
+    import click
+
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,7 +12,6 @@ from memem.cli.main import emit, json_option, scope_option
 from memem.errors import BadInput, NotFound
 from memem.models import KINDS, Draft, Memory
 from memem.recall import render
-from memem.recall.formats import slice_json
 
 
 @click.command()
@@ -80,7 +80,11 @@ def search(memem: Any, /, query: str, limit: int, strict: bool, scope: str, as_j
 @json_option
 @click.pass_obj
 def get(memem: Any, /, ids: tuple[str, ...], as_json: bool) -> None:
-    """Show memories in full by id; the first 8 characters suffice."""
+    """Show memories in full by id; the first 8 characters suffice.
+
+    \b
+    Example: memem get 3f2a9c1e
+    """
     memories, missing = memem().get(ids)
     if as_json:
         emit([memory.as_dict() for memory in memories])
@@ -97,7 +101,11 @@ def get(memem: Any, /, ids: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def list_(memem: Any, /, everywhere: bool, history: bool, scope: str, as_json: bool) -> None:
-    """List the memories of this project."""
+    """List the memories of this project.
+
+    \b
+    Example: memem list --all --json
+    """
     memories = [item.memory for item in memem().memories("*" if everywhere else scope, history=history)]
     if as_json:
         emit([memory.as_dict() for memory in memories])
@@ -108,6 +116,23 @@ def list_(memem: Any, /, everywhere: bool, history: bool, scope: str, as_json: b
         _table(memories)
     else:
         click.echo("\n".join(render.index_line(memory) for memory in memories))
+
+
+def _flags_of_before(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Flags of the published memem's slice: harmless ones are accepted, those that wrote are answered."""
+
+    def refuse(_: click.Context, flag: click.Parameter, given: bool) -> None:
+        if given:
+            raise BadInput(
+                f"a slice writes nothing, so {flag.opts[0]} is gone: save with `memem save`, or --dry-run it."
+            )
+
+    for name in ("--session-id", "--task-mode"):
+        function = click.option(name, hidden=True, expose_value=False)(function)
+    function = click.option("--no-llm", is_flag=True, hidden=True, expose_value=False)(function)  # none is ever used
+    for name in ("--writeback-preview", "--auto-commit-safe"):
+        function = click.option(name, is_flag=True, hidden=True, expose_value=False, callback=refuse)(function)
+    return function
 
 
 @click.command(name="slice")
@@ -123,6 +148,7 @@ def list_(memem: Any, /, everywhere: bool, history: bool, scope: str, as_json: b
 @click.option("--open-file", "open_files", multiple=True)
 @click.option("--modified-file", "modified_files", multiple=True)
 @click.option("--strict", is_flag=True, help="Only this project and `general`.")
+@_flags_of_before
 @scope_option
 @json_option
 @click.pass_obj
@@ -148,17 +174,32 @@ def slice_(
         raise BadInput('say what the slice is for: memem slice "…", or --query-file FILE.')
     paths = (files["current_file"], *files["open_files"], *files["modified_files"])
     found = memem().slice(text, scope, paths=paths, folder=folder, limit=limit, strict=strict)
-    click.echo(slice_json(found) if as_json else render.slice_markdown(found))
+    if as_json:
+        from memem.recall.formats import slice_json
+
+        click.echo(slice_json(found))
+    else:
+        click.echo(render.slice_markdown(found))
 
 
 @click.command()
 @click.argument("memory_id")
 @click.option("--before", default=5, show_default=True, type=click.IntRange(0, 20))
 @click.option("--after", default=5, show_default=True, type=click.IntRange(0, 20))
+@json_option
 @click.pass_obj
-def timeline(memem: Any, /, memory_id: str, before: int, after: int) -> None:
-    """What was learned before and after a memory, and what it links to."""
+def timeline(memem: Any, /, memory_id: str, before: int, after: int, as_json: bool) -> None:
+    """What was learned before and after a memory, and what it links to.
+
+    \b
+    Example: memem timeline 3f2a9c1e --before 3
+    """
     found = memem().timeline(memory_id, before, after)
+    if as_json:
+        parts = {"before": found.before, "after": found.after, "linked": found.linked}
+        lists = {name: [memory.as_dict() for memory in memories] for name, memories in parts.items()}
+        emit({"anchor": found.anchor.as_dict(), **lists})
+        return
     click.echo(render.timeline(found.anchor, found.before, found.after, found.linked))
 
 

@@ -1,0 +1,49 @@
+"""The commands as click sees them: each loaded from its file when it is called, unknown ones answered with a hint."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from memem import __version__
+from memem.cli.former import OTHER_WORDS
+from memem.cli.main import COMMANDS, Opener, page
+
+FILES = {name: file for _, rows in COMMANDS for name, file, _ in rows}
+
+
+class Commands(click.Group):
+    """The table of commands as a click group."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Every name, in the order of the table."""
+        return list(FILES)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name from its file."""
+        if name not in FILES:
+            return None
+        commands: tuple[click.Command, ...] = import_module(f"memem.cli.{FILES[name]}").COMMANDS
+        return next(command for command in commands if command.name == name)
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a name that other programs use is answered with ours."""
+        known = OTHER_WORDS.get(arguments[0])
+        if known:
+            context.fail(f"memem has no command {arguments[0]!r}. What you want is: {known}")
+        return super().resolve_command(context, arguments)
+
+    def get_help(self, context: click.Context) -> str:
+        """The same page as without click."""
+        return page()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Local-first memory for coding agents."""
+    context.obj = Opener()
