@@ -1,6 +1,6 @@
-"""Writes the generated parts of the documentation from the code: the table of options and the list of tools.
+"""Writes the generated parts of the documentation from the code: options, tools, commands, messages.
 
-python docs/generate.py            rewrite README.md and docs/configuration.md
+python docs/generate.py            rewrite them
 python docs/generate.py --check    exit 1 if they are not up to date
 """
 
@@ -13,7 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from memem.config import options  # noqa: E402 - the checkout's own code
+from messages import messages  # noqa: E402 - beside this file
+
+from memem.cli.main import COMMANDS  # noqa: E402 - the checkout's own code
+from memem.config import options  # noqa: E402
+from memem.predecessors import table  # noqa: E402
 from memem.tools.memory import core  # noqa: E402
 
 
@@ -39,7 +43,40 @@ def tool_table() -> str:
     return "\n".join(rows)
 
 
-PARTS = {"options": option_table, "tools": tool_table}
+def command_table() -> str:
+    """The commands as a markdown table."""
+    rows = ["| Command | What it does |", "|---|---|"]
+    return "\n".join(
+        [*rows, *(f"| `memem {name}` | {text} |" for _, commands in COMMANDS for name, _, text in commands)]
+    )
+
+
+def predecessor_table() -> str:
+    """What became of the settings of other programs, as a markdown table."""
+    rows = ["| Setting | Of | Now |", "|---|---|---|"]
+    for row in table():
+        now = f"sets `{row.option}`" if row.option else row.says
+        rows.append(f"| `{row.name}` | {row.program} | {now} |")
+    return "\n".join(rows)
+
+
+def message_table() -> str:
+    """Every message of an error, as a markdown table."""
+    rows = ["| Exit code | Message | From |", "|---|---|---|"]
+    for code, text, module in messages(ROOT):
+        shown = text.replace("|", "\\|").replace("`", "'")
+        rows.append(f"| {code} | {shown} | `{module}` |")
+    return "\n".join(rows)
+
+
+PARTS = {
+    "options": option_table,
+    "tools": tool_table,
+    "commands": command_table,
+    "predecessors": predecessor_table,
+    "messages": message_table,
+}
+FILES = ("README.md", "llms.txt", "docs/configuration.md", "docs/messages.md")
 
 
 def filled(text: str) -> str:
@@ -53,7 +90,7 @@ def filled(text: str) -> str:
 def main() -> int:
     """Rewrite or check; the exit code for the shell."""
     stale = []
-    for path in (ROOT / "README.md", ROOT / "docs" / "configuration.md", ROOT / "llms.txt"):
+    for path in (ROOT / name for name in FILES):
         text = path.read_text(encoding="utf-8")
         if filled(text) != text:
             stale.append(path.name)

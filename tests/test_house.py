@@ -166,9 +166,8 @@ def test_hooks_ask_for_more_time_than_they_take_themselves() -> None:
         assert hook._DEADLINES.get(event, hook._DEADLINE) < command["timeout"]
 
 
-@pytest.mark.parametrize("name", ["docs/configuration.md", "README.md"])
-def test_every_option_is_documented(name: str) -> None:
-    text = document(name)
+def test_every_option_is_documented() -> None:
+    text = document("docs/configuration.md")
     missing = [variable for _, spec in options() for variable in spec.env[:1] if f"`{variable}`" not in text]
     assert not missing
 
@@ -186,6 +185,22 @@ def test_every_command_is_documented() -> None:
     names = [name for _, rows in COMMANDS for name, _, _ in rows]
     missing = [name for name in names if not re.search(rf"(memem|bootstrap\.sh) {name}\b", text)]
     assert not missing
+
+
+def test_readme_is_read_in_one_sitting() -> None:
+    assert len(document("README.md").splitlines()) < 200
+
+
+@pytest.mark.parametrize("name", ["README.md", "CLAUDE.md", "CONTRIBUTING.md", "llms.txt", "docs/architecture.md"])
+def test_links_of_documents_lead_somewhere(name: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", document(name))
+    assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+
+
+def test_generated_documents_are_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
 def test_every_exit_code_is_in_the_help() -> None:

@@ -123,9 +123,7 @@ def _flags_of_before(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def refuse(_: click.Context, flag: click.Parameter, given: bool) -> None:
         if given:
-            raise BadInput(
-                f"a slice writes nothing, so {flag.opts[0]} is gone: save with `memem save`, or --dry-run it."
-            )
+            raise BadInput(f"{flag.opts[0]} is gone, because a slice writes nothing: save with `memem save`.")
 
     for name in ("--session-id", "--task-mode"):
         function = click.option(name, hidden=True, expose_value=False)(function)
