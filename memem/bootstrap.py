@@ -48,8 +48,8 @@ EXIT_CODES = {
 }
 CAPABILITIES = ".capabilities"
 _CHECK_SECONDS = 3600  # folders are written to as a test at most this often; whether they are there, at every start
-_PAST_ALL = ("doctor", "status", "--help", "-h", "--version")
-_WITHOUT_VAULT = ("demo", "--help", "-h", "--version")
+_PAST_ALL = ("doctor", "status", "config", "completion", "--help", "-h", "--version")
+_WITHOUT_VAULT = ("demo", "config", "completion", "--help", "-h", "--version")
 _INSTALLING = "dependencies are being installed in the background"
 _SKIPPED = "dependencies are not installed, and MEMEM_SKIP_SYNC is set"
 

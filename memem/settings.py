@@ -23,7 +23,6 @@ from memem.config import (
     write_snapshot,
 )
 from memem.errors import BadInput, NotFound, StateUnavailable
-from memem.ingest.secrets import redact
 from memem.predecessors import answer_for
 from memem.value import Value
 
@@ -80,7 +79,7 @@ def change(name: str, value: str | None) -> Setting:
         raise BadInput("where the state folder is can only be said by the environment: set MEMEM_DIR.")
     if value is not None and not value.isprintable():
         raise BadInput(f"the value of {name} has characters that cannot be seen: give it on one line.")
-    if value is not None and redact(f"{name} = {value}").found:
+    if value is not None and _hides_a_secret(f"{name} = {value}"):
         raise BadInput(f"this looks like a secret, and {CONFIG_FILE} is no place for one: memem config set-key NAME")
     if value is not None and name in _FOLDERS and not value.startswith("~"):
         value = os.path.abspath(value)  # noqa: PTH100 - it is read from other folders than this one
@@ -104,11 +103,13 @@ def accept(text: str) -> None:
     """
     path, _ = _text()
     try:
-        if redact(text).found:
+        if _hides_a_secret(text):
             raise BadInput("it holds what looks like a secret, which goes elsewhere: memem config set-key NAME.")
         _accept(path, text)
     except BadInput as error:
         aside = path.with_name(f"{path.name}.invalid")
+        from memem.ingest.secrets import redact
+
         _replace(aside, redact(text).text)
         raise BadInput(f"{error} Your text is in {aside}; {path} is as it was.") from error
 
@@ -126,8 +127,8 @@ def set_key(name: str, key: str | None) -> Path:
     """
     if not _KEY_NAME.fullmatch(name):
         raise BadInput(f"{name!r} is no name of a key: use capitals, digits and _, as in ANTHROPIC_API_KEY.")
-    path = Path(load_leniently().state_path(KEYS_FILE))
-    lines = [line for line in _lines(path) if line.partition("=")[0].strip() != name]
+    path = Path(load_leniently().state_path(KEYS_FILE)).resolve()
+    lines = [line for line in _kept(path) if line.partition("=")[0].strip() != name]
     if key is not None:
         key = key.strip()
         if not key or not key.isprintable() or not key.isascii() or " " in key:
@@ -149,6 +150,12 @@ def option_name(name: str) -> str:
             return option
     replaced = answer_for(name)
     raise NotFound(f"{name} is no option. {replaced or 'Options: ' + ', '.join(known) + '.'}")
+
+
+def _hides_a_secret(text: str) -> bool:
+    from memem.ingest.secrets import redact  # its tables load slowly, and most commands only read
+
+    return bool(redact(text).found)
 
 
 def _text() -> tuple[Path, str]:
@@ -206,14 +213,21 @@ def _accept(path: Path, text: str) -> None:
 
 def _interpreter(config: Config) -> str:
     """The one that the hooks use already, which need not be ours."""
-    return next(iter(_lines(Path(config.state_path(SNAPSHOT)))), "") or sys.executable
-
-
-def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with open(config.state_path(SNAPSHOT), encoding="utf-8", errors="replace") as file:
+            return file.readline().strip() or sys.executable
     except OSError:
+        return sys.executable
+
+
+def _kept(path: Path) -> list[str]:
+    """The lines of a file whose other lines must survive: only one that is not there has none."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
         return []
+    except (OSError, UnicodeError) as error:
+        raise StateUnavailable(f"{path} cannot be read ({error}), so it was not changed: mend or remove it.") from error
 
 
 def _replace(path: Path, text: str) -> None:

@@ -585,9 +585,15 @@ def test_settings_that_do_not_fit_stop_the_command_line_but_not_the_server(machi
     assert (done.returncode, done.stdout) == (2, "")
     assert "'nonsense', which is no option" in done.stderr
     assert machine.run().stdout == "installing\n"
+    assert json.loads(machine.run("config", "edit").stdout)["argv"] == ["config", "edit"]  # what mends them
     (machine.state / "config.toml").write_text("show_banner = true\n")
     assert machine.run("save").returncode == 0
     assert (machine.state / "hook.conf").read_text() == f"{PYTHON}\nshow_banner=1\n"
+
+
+def test_settings_can_be_made_before_there_is_a_vault(machine: Machine) -> None:
+    machine.run("config", "show", MEMEM_SKIP_SYNC="1")
+    assert not (machine.home / "obsidian-brain").exists()
 
 
 def test_the_users_umask_holds_again_for_the_command(machine: Machine) -> None:

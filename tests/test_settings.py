@@ -184,3 +184,11 @@ def test_state_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MEMEM_DIR", str(tmp_path / "file" / "state"))
     with pytest.raises((StateUnavailable, BadInput), match="state"):
         settings.change("prompt_limit", "5")
+
+
+def test_keys_that_cannot_be_read_are_not_written_over(state: Path) -> None:
+    path = state / "keys.env"
+    path.write_bytes(b"A_KEY=\xff\n")
+    with pytest.raises(StateUnavailable, match="not changed"):
+        settings.set_key("B_KEY", "two")
+    assert path.read_bytes() == b"A_KEY=\xff\n"

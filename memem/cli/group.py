@@ -32,7 +32,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; a name that other programs use is answered with ours."""
         known = OTHER_WORDS.get(arguments[0])
-        if known:
+        if known and arguments[0] not in FILES:
             context.fail(f"memem has no command {arguments[0]!r}. What you want is: {known}")
         return super().resolve_command(context, arguments)
 

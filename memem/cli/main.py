@@ -80,6 +80,8 @@ def run(arguments: Sequence[str]) -> None:
     except MememError as error:
         print(f"memem: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError:
+        raise  # a dependency is not installed yet: the bootstrap knows what to do
     except Exception as error:  # noqa: BLE001 - the door of the command line: a person gets a line, not a traceback
         what = f"memem: unexpected {type(error).__name__}: {error}"
         print(f"{what}\nfix: memem doctor; if that is well, report it", file=sys.stderr)

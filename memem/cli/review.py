@@ -65,7 +65,7 @@ def stale(memem: Any, /, days: int, everywhere: bool, scope: str, as_json: bool)
         emit([{"memory": one.memory.as_dict(), "path": one.path, "reasons": one.reasons} for one in found])
         return
     for one in found:
-        click.echo(f"{render.index_line(one.memory)}\n  {'; '.join(map(_quoted, one.reasons))}\n  {one.path}")
+        click.echo(f"{render.index_line(one.memory)}\n  {'; '.join(map(_quoted, one.reasons))}\n  {_quoted(one.path)}")
     if found:
         click.echo(
             f"\n{len(found)} to look at. Wrong: save the correction with --supersedes ID. Over: set `status: archived` "

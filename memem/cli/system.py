@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from memem.cli.main import emit, json_option
+from memem.text import clean
 
 
 @click.command()
@@ -38,7 +39,7 @@ def status(memem: Any, /, as_json: bool) -> None:
         ("unreadable", f"{found['unreadable']} notes: memem doctor names them" if found["unreadable"] else ""),
         *(("degraded", reason) for reason in found["degraded"]),
     ]
-    click.echo("\n".join([headline(found), "", *(f"{name:<10} {text}" for name, text in rows if text)]))
+    _say("\n".join([headline(found), "", *(f"{name:<10} {text}" for name, text in rows if text)]))
 
 
 @click.command()
@@ -57,9 +58,9 @@ def doctor(memem: Any, /, as_json: bool) -> None:
     if as_json:
         emit({"verdict": health.VERDICTS[worst], "checks": [check.as_dict() for check in checks]})
     else:
-        for check in checks:
+        for check in checks:  # which quote names of files, and those can hold anything
             mark = {health.OK: "ok  ", health.DEGRADED: "warn", health.FAILING: "FAIL"}[check.level]
-            click.echo(f"{mark}  {check.name:<13} {check.text}" + (f"\n      fix: {check.fix}" if check.fix else ""))
+            _say(f"{mark}  {check.name:<13} {check.text}" + (f"\n      fix: {check.fix}" if check.fix else ""))
         click.echo(f"\n{health.VERDICTS[worst]}")
     sys.exit(1 if worst == health.FAILING else 0)
 
@@ -91,7 +92,7 @@ def conflicts(memem: Any, /, as_json: bool) -> None:
         emit([conflict.as_dict() for conflict in found])
         return
     for conflict in found:
-        click.echo(f"{conflict.what}\n  " + "\n  ".join(conflict.paths) + f"\n  next: {conflict.fix}\n")
+        _say(f"{conflict.what}\n  " + "\n  ".join(conflict.paths) + f"\n  next: {conflict.fix}\n")
     click.echo(f"{len(found)} to decide" if found else "Nothing to decide: every note is readable and there once.")
 
 
@@ -108,7 +109,7 @@ def verify(as_json: bool) -> None:
         emit([finding.as_dict() for finding in found])
     else:
         for finding in found:
-            click.echo(f"{finding.level:<6}  {finding.where}: {finding.what}\n        {finding.fix}")
+            _say(f"{finding.level:<6}  {finding.where}: {finding.what}\n        {finding.fix}")
         click.echo(f"{len(found)} findings" if found else "Vault, index and state agree.")
     sys.exit(1 if any(finding.level == DAMAGE for finding in found) else 0)
 
@@ -135,6 +136,11 @@ COMMANDS = (status, doctor, sync, conflicts, verify, index)
 def _archive(kept: dict[str, int]) -> str:
     size, index = (f"{kept[name] / 1e6:.1f} MB" for name in ("bytes", "index_bytes"))
     return f"{kept['sessions']} sessions, {size} and {index} of index" if kept["sessions"] else ""
+
+
+def _say(text: str) -> None:
+    """Print what may hold names of files or projects, without what a terminal would obey."""
+    click.echo(clean(text))
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -33,7 +33,8 @@ def trials(memem: Memem) -> list[Check]:
     """Save, sync, recall and forget one lesson, then answer a prompt about it with the real hook. Leaves nothing."""
     try:
         with _scratch() as config:
-            return [_round_trip(config), *_hook(memem, config)]
+            trip = _round_trip(config)
+            return [trip, *_hook(memem, config)] if trip.level == OK else [trip]
     except (MememError, OSError) as error:
         fix = "free some space where temporary files go, or set TMPDIR to another folder"
         return [Check(name="round trip", level=DEGRADED, text=f"could not be tried: {error}", fix=fix)]

@@ -43,6 +43,16 @@ def test_help_asks_for_no_library(home: Home) -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+def test_dependency_that_is_missing_is_left_to_the_bootstrap(home: Home) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom memem.cli.main import run\nrun(['--help'])\n"
+        "try: run(['list'])\nexcept ModuleNotFoundError as error: print(error.name)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", script]
+    done = subprocess.run(command, env=home.environ, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "click", done
+
+
 def test_search_loads_nothing_that_it_does_not_need(home: Home) -> None:
     home.save(REDIS)
     script = (

@@ -114,3 +114,11 @@ def test_sync_counts_what_happened(redis: Home) -> None:
     done = json.loads(redis.run("sync", "--json").stdout)
     assert (done["removed"], len(done["gone"])) == (1, 1)
     assert redis.run("sync", "--quiet").stdout == ""
+
+
+def test_name_of_a_file_gives_no_orders_to_the_terminal(redis: Home) -> None:
+    (redis.notes / "evil\x1b[2J\u202e.md").write_bytes(b"---\ntags: [a\n---\nx\n")
+    for arguments in (("doctor",), ("conflicts",), ("verify",), ("stale", "--days", "1"), ("status",)):
+        text = redis.run(*arguments).stdout
+        assert not {"\x1b", "\u202e"} & set(text), arguments
+    assert "evil" in redis.run("conflicts").stdout
