@@ -593,7 +593,7 @@ def test_settings_that_do_not_fit_stop_the_command_line_but_not_the_server(machi
 
 def test_settings_can_be_made_before_there_is_a_vault(machine: Machine) -> None:
     machine.run("config", "show", MEMEM_SKIP_SYNC="1")
-    assert not (machine.home / "obsidian-brain").exists()
+    assert not machine.vault.exists()
 
 
 def test_the_users_umask_holds_again_for_the_command(machine: Machine) -> None:

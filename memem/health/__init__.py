@@ -7,7 +7,7 @@ from collections.abc import Callable
 from memem.app import Memem
 from memem.errors import MememError
 from memem.health.check import DEGRADED, FAILING, OK, VERDICTS, Check, verdict
-from memem.health.client import client
+from memem.health.client import client, records
 from memem.health.folders import database, notes, permissions, space, spool, state, vault
 from memem.health.hooks import hooks
 from memem.health.program import configuration, dependencies, git, predecessor, python, search, variables
@@ -18,7 +18,7 @@ __all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "miner", 
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
     python, dependencies, search, git, configuration, variables, state, permissions, database, vault, space, notes,
-    spool, hooks, client, predecessor,
+    spool, hooks, client, records, predecessor,
 )  # fmt: skip
 
 

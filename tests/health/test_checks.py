@@ -12,6 +12,7 @@ from memem import health
 from memem.health import DEGRADED, FAILING, OK, Check
 
 from ..home import Home
+from ..sources.transcripts import record, user, write
 
 
 @pytest.fixture
@@ -206,6 +207,20 @@ def test_client_is_compared_with_those_tested(
     found = checks(home)["client"]
     assert found.level == level
     assert told in found.text
+
+
+def test_records_that_nobody_knows_are_counted_and_named(home: Home) -> None:
+    assert "no sessions" in checks(home)["records"].text
+    folder = home.root / ".claude" / "projects" / "x"
+    folder.mkdir(parents=True)
+    known = [user(f"question {number}") for number in range(40)]
+    write(folder / "a.jsonl", *known, record("hologram\x1b[2J"))
+    assert checks(home)["records"].level == OK
+    write(folder / "b.jsonl", *(record("hologram\x1b[2J") for _ in range(9)))
+    found = checks(home)["records"]
+    assert found.level == DEGRADED
+    assert "hologram" in found.text
+    assert "\x1b" not in found.text
 
 
 def test_variable_that_means_nothing_is_named_with_what_replaced_it(
