@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memem.config import Config, load, load_snapshot, options, read_file, resolve, write_snapshot
+from memem.config import Config, keys, load, load_snapshot, options, read_file, resolve, write_snapshot
 from memem.errors import BadInput
 
 
@@ -51,6 +51,8 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         "project_aliases": "a=b",
         "claude_dir": "/x",
         "extra_session_dirs": "/x:/y",
+        "llm": "claude",
+        "daily_usd": "0.5",
     }.get(name, "1")
     for variable in spec.env:  # type: ignore[attr-defined]
         assert str(getattr(resolve({**environ, variable: value}, {})[0], name)) in (value, "True")
@@ -66,6 +68,10 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         ("MEMEM_PROMPT_LIMIT", "9" * 5000),
         ("MEMEM_SHOW_BANNER", "maybe"),
         ("MEMEM_INJECTION_MODE", "never"),
+        ("MEMEM_LLM", "gpt"),
+        ("MEMEM_DAILY_USD", "nan"),
+        ("MEMEM_DAILY_USD", "-1"),
+        ("MEMEM_DAILY_USD", "1e9"),
         ("MEMEM_OBSIDIAN_VAULT", "  "),
         ("MEMEM_DIR", " "),
     ],
@@ -77,7 +83,15 @@ def test_value_that_does_not_fit_is_named_with_its_variable(environ: dict[str, s
 
 @pytest.mark.parametrize(
     "text",
-    ["prompt_limit = 'many'", "prompt_limit = 1.5", "vault = ['/v']", "vault = 7", "show_banner = 2", "dir = ''"],
+    [
+        "prompt_limit = 'many'",
+        "daily_usd = inf",
+        "prompt_limit = 1.5",
+        "vault = ['/v']",
+        "vault = 7",
+        "show_banner = 2",
+        "dir = ''",
+    ],
 )
 def test_value_that_does_not_fit_is_named_with_its_file(environ: dict[str, str], text: str) -> None:
     write(environ, text)
@@ -101,6 +115,19 @@ def test_file_that_is_no_toml_is_named(environ: dict[str, str], text: str) -> No
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("ON", True), ("0", False), ("off", False)])
 def test_switch_is_read_in_any_spelling(environ: dict[str, str], text: str, value: bool) -> None:
     assert load({**environ, "MEMEM_SHOW_BANNER": text}).show_banner is value
+
+
+def test_budget_is_read_as_a_number_from_everywhere(environ: dict[str, str]) -> None:
+    assert load({**environ, "MEMEM_DAILY_USD": "0.25"}).daily_usd == 0.25
+    write(environ, "daily_usd = 2\nllm = 'claude'")
+    write_snapshot(load(environ), read_file(environ), "/usr/bin/python3")
+    assert load(environ).daily_usd == load_snapshot(environ).daily_usd == 2.0
+
+
+def test_keys_of_models_are_read_but_are_no_options(environ: dict[str, str]) -> None:
+    given = {**environ, "OPENAI_API_KEY": " sk-1 ", "ANTHROPIC_API_KEY": "", "OTHER_API_KEY": "x"}
+    assert keys(given) == {"OPENAI_API_KEY": "sk-1"}
+    assert "sk-1" not in repr(load(given))
 
 
 def test_choice_is_read_in_any_case(environ: dict[str, str]) -> None:

@@ -80,6 +80,7 @@ class MessagesStub:
     def __init__(self, script: Iterable[str | Use] = ()) -> None:
         self.requests: list[Request] = []
         self.script = list(script)
+        self.failure: tuple[int, str, str] | None = None  # status, type and text of every answer instead
         self._searched: set[str] = set()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"stub": self}))
@@ -142,6 +143,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/count_tokens"):
             self._send(200, json.dumps({"input_tokens": len(raw) // 4}).encode(), "application/json")
         elif path.endswith("/v1/messages"):
+            if self.stub.failure:
+                status, kind, text = self.stub.failure
+                error = {"type": "error", "error": {"type": kind, "message": text}}
+                self._send(status, json.dumps(error).encode(), "application/json")
+                return
             body = json.loads(raw)
             block = self.stub.answer(body)
             if body.get("stream"):
