@@ -71,6 +71,7 @@ class Stores:
     """What one process works on. Calls may come from several threads: `verb` takes them one at a time."""
 
     def __init__(self, config: Config | None = None, folder: str = "", environ: Mapping[str, str] = os.environ) -> None:
+        self.environ = environ  # for programs that are started on the user's behalf
         self.config = config or load(environ)
         self.folder = folder or environ.get("CLAUDE_PROJECT_DIR") or _working_folder()
         self.environ = environ

@@ -10,15 +10,16 @@ from memem.health.check import DEGRADED, FAILING, OK, VERDICTS, Check, verdict
 from memem.health.client import client, records
 from memem.health.folders import database, notes, permissions, space, spool, state, vault
 from memem.health.hooks import hooks
+from memem.health.mining import miner, model
 from memem.health.program import configuration, dependencies, git, predecessor, python, search, variables
-from memem.health.status import miner, status
+from memem.health.status import status
 from memem.health.trial import trials
 
-__all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "miner", "run", "status", "verdict"]
+__all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "run", "status", "verdict"]
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
     python, dependencies, search, git, configuration, variables, state, permissions, database, vault, space, notes,
-    spool, hooks, client, records, predecessor,
+    spool, hooks, client, records, miner, model, predecessor,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from memem import __version__, sqlite
 from memem.app import Memem
 from memem.config import load
+from memem.daemon.report import word
 from memem.errors import BadInput
 from memem.index.reader import index_folder
 from memem.index.schema import FILE_NAME
@@ -34,16 +35,11 @@ def status(memem: Memem) -> dict[str, Any]:
         "archive": sizes(memem.config.dir).as_dict(),
         "index_bytes": _size(Path(index_folder(memem.config.dir, memem.config.cache_dir), FILE_NAME)),
         "injection": memem.config.injection_mode,
-        "miner": miner(memem),
+        "miner": word(memem),
         "outcomes": outcomes(memem.config.dir) | {"deleted": _deleted(memem)},
         "unreadable": len(memem.index.problems()),
         "degraded": degraded(memem),
     }
-
-
-def miner(_: Memem) -> str:
-    """The miner's state in a word or two. Sessions are mined by command only."""
-    return "off"
 
 
 def degraded(memem: Memem) -> list[str]:
