@@ -8,8 +8,8 @@ from memem.config import SWITCHES, options
 from memem.value import Value
 
 MEMEM, CALLMEM, OPENCODE, MEMMAN = "memem", "callmem", "opencode-memory", "memman"
-_NO_MODEL = "No model is asked for anything yet, so there is nothing to set."
-_NO_SERVICE = "Nothing runs in the background: `memem mine` reads the sessions that you name, when you say so."
+_MODEL = "The settings `llm`, `llm_model` and `llm_url` choose a model; spending needs `memem miner spend --allow`."
+_SERVICE = "`memem miner start` mines settled sessions in the background; it waits and retries by itself."
 _NO_PORT = "Nothing listens on a port: clients start memem themselves, over stdio."
 _BY_PROJECT = "Only this project's notes and general ones are injected; `memem search` finds the others after them."
 _EVIDENCE = "A prompt gets a note above a floor of evidence, which is fixed and measured, or nothing."
@@ -33,14 +33,14 @@ ROWS: tuple[tuple[str, str, str], ...] = (
         MEMEM,
         "MEMEM_MINER_SETTLE_SECONDS MEMEM_DAEMON_CMD MEMEM_BACKOFF_INITIAL MEMEM_MINER_HARD_RETRY_CAP "
         "MEMEM_ALLOW_TEST_MINER MEMEM_DREAM_AUTO",
-        _NO_SERVICE,
+        _SERVICE,
     ),
     (
         MEMEM,
         "MEMEM_EXCLUDED_SESSION_PROJECTS MEMEM_SUBPROCESS_PROMPT_PREFIXES",
         "Name the folders to read yourself: `memem mine PATH`. memem's own calls are recognised without prefixes.",
     ),
-    (MEMEM, "MEMEM_HAIKU_TIMEOUT MEMEM_RERANK_MODEL", _NO_MODEL),
+    (MEMEM, "MEMEM_HAIKU_TIMEOUT MEMEM_RERANK_MODEL", _MODEL),
     (MEMEM, "MEMEM_HOOK_TASK_MODE", "A slice has one form for every task."),
     (MEMEM, "MEMEM_ACTIVE_SLICE_TRANSCRIPTS", "`memem transcripts` searches them; a slice holds notes only."),
     (MEMEM, "MEMEM_SESSION_START_FULL", "Notes of layer 0 begin a session in full; move a note with `layer: 0`."),
@@ -51,11 +51,11 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (MEMEM, "MEMEM_FSYNC", "Notes always reach the disk before a save is called done."),
     (MEMEM, "MEMEM_FRONTMATTER_STRICT", "Damaged notes stay where they are; `memem conflicts` names them."),
     (MEMEM, "MEMEM_EVAL_CAPTURE MEMEM_TELEMETRY_SOURCE", "Only counts are kept, on this machine: `memem stats`."),
-    (CALLMEM, "llm.backend llm.model llm.api_base", _NO_MODEL),
+    (CALLMEM, "llm.backend llm.model llm.api_base", _MODEL),
     (CALLMEM, "ui.host ui.port", _NO_PORT),
     (CALLMEM, "adapters.opencode", _NO_OPENCODE),
     (CALLMEM, "adapters.claude_code", _CLAUDE),
-    (CALLMEM, "adapters.claude_code_poll_interval adapters.claude_code_idle_timeout", _NO_SERVICE),
+    (CALLMEM, "adapters.claude_code_poll_interval adapters.claude_code_idle_timeout", _SERVICE),
     (CALLMEM, "briefing.max_tokens", "`session_start_budget` bounds what a session begins with."),
     (CALLMEM, "briefing.auto_write_session_summary briefing.session_summary_filename", _NO_FILE_IN_REPOSITORY),
     (CALLMEM, "extraction.batch_size", "A session is mined as a whole."),
@@ -77,11 +77,11 @@ ROWS: tuple[tuple[str, str, str], ...] = (
         _INJECTION,
     ),
     (OPENCODE, "ingestion.watch_paths ingestion.db_poll_interval", _NO_OPENCODE),
-    (OPENCODE, "ingestion.llm_extraction", _NO_MODEL),
+    (OPENCODE, "ingestion.llm_extraction", _MODEL),
     (OPENCODE, "ingestion.working_directory", "The project is known from the session's own folder."),
     (OPENCODE, "storage.path", "`vault` is where the notes are, MEMEM_DIR where the index is."),
     (MEMMAN, "MEMMAN_STORE", "One vault holds all; another one is another `MEMEM_OBSIDIAN_VAULT`."),
-    (MEMMAN, "OPENROUTER_API_KEY VOYAGE_API_KEY", f"{_NO_MODEL} `memem config set-key` would keep a key."),
+    (MEMMAN, "OPENROUTER_API_KEY VOYAGE_API_KEY", f"{_MODEL} `memem config set-key` would keep a key."),
 )
 _SECTIONS = ("CALLMEM_", "LLM_MEM_")
 

@@ -214,10 +214,10 @@ def test_children_of_a_killed_owner_are_ended_by_the_next_start() -> None:
     token = f"orphan-{os.getpid()}"
     script = "(setsid sleep 61 &); trap '' TERM; sleep 62 & while :; do sleep 0.1; done"
     with orphaned(token, script) as owner:
-        assert sweep_orphans() == 0  # the owner lives
-        assert len(alive(token)) > 2
+        sweep_orphans()
+        assert len(alive(token)) > 2  # the owner lives
         owner.kill()
-    assert sweep_orphans() >= 3
+    sweep_orphans()
     assert alive(token) == []
 
 
@@ -232,7 +232,7 @@ def test_processes_of_others_are_never_swept() -> None:
     ]
     others = [subprocess.Popen(["sleep", "60"], env={process.MARKER: marker}) for marker in markers]
     try:
-        assert sweep_orphans() == 0
+        sweep_orphans()
         assert [other.poll() for other in others] == [None] * len(others)
     finally:
         for other in others:
@@ -247,7 +247,7 @@ def test_number_given_to_another_process_does_not_save_an_orphan_nor_condemn_a_s
         assert found
         process._send(found.replace(marker="another"), signal.SIGKILL)
         assert orphan.poll() is None
-        assert sweep_orphans() == 1
+        sweep_orphans()
         assert orphan.wait(10) == -signal.SIGTERM
 
 

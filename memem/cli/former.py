@@ -14,23 +14,23 @@ READS = {
 }
 _MINING = "`memem mine PATH` mines the sessions that you name; `memem mine --dry-run PATH` shows what it would save."
 _INDEX = "Use `memem index rebuild`."
-_NO_SERVICE = f"No service mines behind your back. {_MINING}"
+_SERVICE = "Use `memem miner start|stop|status`; it is off until you start it."
 _RECALLS = "`memem stats` shows how often recall spoke."
 OLD_FLAGS = {
     "--mine-session": _MINING,
-    "--mine-all": _MINING,
-    "--miner-opt-in": _NO_SERVICE,
-    "--miner-opt-out": _NO_SERVICE,
-    "--miner-start": _NO_SERVICE,
-    "--miner-stop": _NO_SERVICE,
-    "--miner-status": "`memem status` names the miner.",
-    "--install-cron": _NO_SERVICE,
+    "--mine-all": "Use `memem miner history`: it shows a count and an estimate first.",
+    "--miner-opt-in": _SERVICE,
+    "--miner-opt-out": _SERVICE,
+    "--miner-start": _SERVICE,
+    "--miner-stop": _SERVICE,
+    "--miner-status": _SERVICE,
+    "--install-cron": _SERVICE,
     "--purge-mined": "Mined notes are yours: `memem list --json` shows them, delete the files you do not want.",
     "--purge-contaminated": "Mined notes are yours: `memem list --json` shows them, delete the files you do not want.",
     "--rebuild-index": _INDEX,
     "--rebuild-search-index": _INDEX,
-    "--rebuild-transcript-index": 'Transcripts are read as they are: `memem transcripts "…"` needs no index.',
-    "--rebuild-playbooks": "Playbooks stay in the vault as notes and are found by `memem search`.",
+    "--rebuild-transcript-index": "The index of the archive is derived: delete `transcripts-v1.db`, it is built anew.",
+    "--rebuild-playbooks": "The miner lets playbooks grow; delete one and mine again to begin it anew.",
     "--migrate-schema": "Old notes are read as they are; nothing has to be migrated.",
     "--migrate-layers": "Old notes are read as they are; change `layer:` in a note to move it.",
     "--eval": _RECALLS,

@@ -51,25 +51,25 @@ class Slotted:
 def _claude(config: Config, keys: Keys, environ: Mapping[str, str]) -> LLM:
     from memem.llm.claude import Claude
 
-    return Claude(environ, config.state_path("llm/empty"), config.llm_model, config.llm_timeout)
+    return Claude(environ, config.state_path("llm/empty"), config.llm_model, max(1, config.llm_timeout))
 
 
 def _anthropic(config: Config, keys: Keys, environ: Mapping[str, str]) -> LLM:
     from memem.llm.anthropic import Anthropic
 
-    return Anthropic(keys.anthropic, config.llm_url or keys.anthropic_url, config.llm_model, config.llm_timeout)
+    return Anthropic(keys.anthropic, config.llm_url or keys.anthropic_url, config.llm_model, max(1, config.llm_timeout))
 
 
 def _openai(config: Config, keys: Keys, environ: Mapping[str, str]) -> LLM:
     from memem.llm.openai import OpenAI
 
-    return OpenAI(keys.openai, config.llm_url or keys.openai_url, config.llm_model, config.llm_timeout)
+    return OpenAI(keys.openai, config.llm_url or keys.openai_url, config.llm_model, max(1, config.llm_timeout))
 
 
 def _ollama(config: Config, keys: Keys, environ: Mapping[str, str]) -> LLM:
     from memem.llm.ollama import Ollama
 
-    return Ollama(config.llm_url, config.llm_model, config.llm_timeout)
+    return Ollama(config.llm_url, config.llm_model, max(1, config.llm_timeout))
 
 
 BACKENDS: dict[str, Factory] = {"claude": _claude, "anthropic": _anthropic, "openai": _openai, "ollama": _ollama}

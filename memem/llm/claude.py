@@ -160,7 +160,8 @@ class Claude:
 
 
 def _program(environ: Mapping[str, str]) -> str:
-    folders = [*environ.get("PATH", "").split(":"), f"{environ.get('HOME', '')}/.local/bin"]
+    home = environ.get("HOME", "")
+    folders = [*environ.get("PATH", "").split(":"), f"{home}/.local/bin", f"{home}/.claude/local"]
     for folder in folders:
         path = f"{folder}/claude"
         if folder.startswith("/") and os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113
@@ -197,6 +198,8 @@ def _error(envelope: Envelope) -> MememError | None:
         return None  # the model wrote something, but not by the schema
     if not result.get("is_error") and result.get("subtype") == "success":
         return None
+    if result.get("subtype") == "error_during_execution":
+        return TransientError("claude failed on its own: it is tried again later", counted=True)
     names = (envelope.kind, result.get("api_error"), result.get("terminal_reason"))
     known = next((_BY_KIND[name] for name in names if name in _BY_KIND), None)
     status = result.get("api_error_status")

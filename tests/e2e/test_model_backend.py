@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from memem import process
 from memem.errors import Malformed, ModelUnusable, TransientError, Truncated
 from memem.llm.claude import Claude
-from memem.process import never, sweep_orphans
+from memem.process import never
 
 from .client import Client, snapshot
 from .messages import API_KEY, MessagesStub, Use
@@ -78,7 +80,7 @@ def test_l16_client_answers_by_the_schema_and_leaves_no_trace(watched: Client, t
     assert answer.session not in written
     assert "höre" not in written
     assert list((watched.state / "llm" / "empty").iterdir()) == []
-    assert sweep_orphans() == 0
+    assert [one for one in process._running() if one.marker.startswith(f"{os.getpid()}:")] == []
 
 
 def test_l16_installed_plugin_neither_starts_nor_recurs(installed: Client) -> None:

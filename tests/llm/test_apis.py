@@ -251,3 +251,4 @@ def test_key_reaches_its_server_and_no_message(protocol: Protocol) -> None:
     assert (KEY in sent) == (protocol.name != "ollama")
     assert KEY not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert server.headers[0]["accept-encoding"] == "identity"

@@ -143,6 +143,7 @@ def test_l1_limit_waits_until_it_is_said_to_end(claude: Fake) -> None:
         (failing("server_error", 500), TransientError),
         (failing("server_error"), TransientError),  # L3, connection refused
         (failing("unknown", api_error="connection_failed"), TransientError),
+        (failing("unknown", subtype="error_during_execution"), TransientError),
         (failing("authentication_failed", 401), ModelUnusable),  # L5
         (failing("authentication_failed"), ModelUnusable),  # not logged in
         (failing("unknown", 403), ModelUnusable),
