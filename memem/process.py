@@ -193,7 +193,12 @@ class _Child:
             patience = self._clock() + 0.2
             while self._pump(0) and self._clock() < patience:
                 pass  # its last words
+        except OSError:
+            pass  # no descriptor left to look for others with
         finally:
+            if not self._has_ended():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
             for key in list(self._selector.get_map().values()):
                 self._drop(key.fileobj)
             self._selector.close()

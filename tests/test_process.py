@@ -193,6 +193,23 @@ def test_p9_no_process_or_descriptor_left_is_transient(what: str) -> None:
     assert done.stdout.startswith("transient true cannot be started now"), done
 
 
+STARVING = """
+import resource
+def stop():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 4096))
+    return True
+done = run(["sleep", "60.0913"], env={"PATH": "/usr/bin:/bin"}, cwd="/", deadline_seconds=50, stop=stop)
+print(done.reason, done.returncode)
+"""
+
+
+def test_p9_child_is_ended_even_without_a_descriptor_to_look_for_it() -> None:
+    head = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom memem.process import run\n"
+    done = subprocess.run([sys.executable, "-c", head + STARVING], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"stopped {-signal.SIGKILL}\n", done
+    assert subprocess.run(["pgrep", "-f", "sleep 60.0913"], capture_output=True).stdout == b""
+
+
 OWNER = f"""
 import sys; sys.path.insert(0, {str(ROOT)!r})
 from memem.process import run
