@@ -9,6 +9,8 @@ from memem.mining import scoring, sentences, wording
 from memem.mining.cues import BECAUSE, CHECKING
 from memem.mining.exchanges import Session
 from memem.mining.lessons import Lesson, lesson
+from memem.mining.scoring import Score
+from memem.mining.sentences import Sentence
 from memem.sources.commits import messages
 from memem.text import cut
 
@@ -16,8 +18,23 @@ _TRAILER = re.compile(
     r"^[A-Z][\w-]+(?: [Bb]y)?: \S|^🤖|^Generated (?:with|by)|^\(cherry picked|^Signed-off", re.MULTILINE
 )
 _FENCED = re.compile(r"^[ \t]*```\w*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
-_HOUSEKEEPING = re.compile(r"\W*(?:todos?\b|wip\b|merge\b|bump\b|release\b|chore\(release|v?\d+\.\d+)", re.IGNORECASE)
-_MINOR = re.compile(r"(?:docs|style|chore|test)\b", re.IGNORECASE)
+_HOUSEKEEPING = re.compile(r"\W*(?:todos?\b|wip\b|archive\b|merge\b|bump\b|release\b|chore\(release|v?\d+\.\d+)", re.IGNORECASE)
+_REVIEW = re.compile(
+    r"\b(?:address|apply|respond|incorporate|resolve)\w*\b.*\b(?:review|feedback|comments?|findings|suggestions)\b",
+    re.IGNORECASE,
+)
+_REPORT = re.compile(
+    r"^(?:also|now|verified|tested|confirmed|noted|demonstrated|bump(?:s|ed)?|(?:in )?this commit)\b"
+    r"|^\w+ed (?:in|off|on|to|so|against|from|with)\b"
+    r"|(?<![.\d])\b\d+ (?:(?:\w+ )?tests?|pass(?:ed|es)?|failed)\b|\bunchanged\b",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"\s*[-*•]\s")
+_PREFIX = re.compile(r"^[a-z]+(?:\([^)]*\))?!?: ")
+_LEAST_FURTHER = 0.6  # of a second paragraph
+_PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*[-*•]\s)")
+_MOST_REASONS, _SHORTEST_REASON, _REASON_LENGTH = 3, 70, 380
+_MINOR = re.compile(r"(?:docs(?!\((?:adr|decision))|style|chore|test)\b", re.IGNORECASE)
 _KEPT_DOCS = re.compile(
     r"(?:^|/)(?:adrs?|decisions?|solutions|rfcs?|memory|lessons?)/[^/]+\.md$|(?:^|/)(?:CLAUDE|AGENTS|MEMORY|"
     r"LESSONS\w*|CONVENTIONS|DECISIONS?|GEMINI)\.md$|\badr-?\d+\S*\.md$",
@@ -34,30 +51,53 @@ _PASSING = re.compile(
 
 
 def commits(session: Session) -> Iterator[Lesson]:
-    """The body of a commit message that gives a reason, made or offered by the agent."""
+    """The paragraph of a commit message that gives its reason, below the subject; made or offered by the agent."""
     for exchange in session.exchanges:
         for event in exchange.events if not exchange.refuted else ():
             for message in _messages(event.kind, event.text):
                 subject, _, body = message.partition("\n")
-                kept = [s for s in sentences.agent(_unwrapped(body)) if not _TRAILER.match(s.text)]
-                told = [
-                    s.text
-                    for s in kept
-                    if not s.text.endswith(":") and (BECAUSE.search(s.text) or scoring.agent(s.text).lasting)
-                ]
-                if not told or _HOUSEKEEPING.match(subject):
+                title = wording.ended(wording.without_filler(_PREFIX.sub("", sentences.plain(subject))))
+                if _HOUSEKEEPING.match(subject) or _HOUSEKEEPING.match(title) or _REVIEW.search(title):
                     continue
-                text = sentences.plain(subject)
-                for sentence in told:
-                    if len(text) + len(sentence) < 420:
-                        text = f"{wording.ended(text)} {wording.ended(sentence)}"
-                yield lesson(
-                    text,
-                    evidence=wording.evidence(exchange, event.uuid),
-                    score=3.0 + 0.3 * min(len(told), 3) - 0.7 * bool(_MINOR.match(subject)),
-                    reasons=("commit",),
-                    paths=wording.paths(exchange, text),
-                )
+                for rank, (value, told) in enumerate(_reasons(body)):
+                    text = f"{title} {told}"
+                    yield lesson(
+                        text,
+                        kind="fix" if subject.startswith("fix") else "",
+                        evidence=wording.evidence(exchange, event.uuid),
+                        score=3.6 + 0.3 * min(value, 3.0) - 0.3 * rank - 1.2 * bool(_MINOR.match(subject)),
+                        reasons=("commit",),
+                        paths=wording.paths(exchange, text),
+                    )
+
+
+def _reasons(body: str) -> list[tuple[float, str]]:
+    """What a body explains, best first: its paragraphs, two together where they are short."""
+    found = [(*_reason(at, part), at) for at, part in enumerate(_PARAGRAPH.split(body))]
+    packed: list[list[tuple[float, str, int]]] = []
+    for reason in sorted((reason for reason in found if reason[0] > 0), key=lambda reason: -reason[0]):
+        room = next((pack for pack in packed if sum(len(one[1]) for one in [*pack, reason]) <= _REASON_LENGTH), None)
+        if room is not None:
+            room.append(reason)
+        elif len(packed) < _MOST_REASONS and (not packed or reason[0] >= _LEAST_FURTHER):
+            packed.append([reason])
+    return [(pack[0][0], " ".join(one[1] for one in sorted(pack, key=lambda one: one[2]))) for pack in packed]
+
+
+def _reason(at: int, paragraph: str) -> tuple[float, str]:
+    """How much a paragraph explains, and its sentences from the first on, without those that report."""
+    kept, value = "", -0.15 * at - 1.2 * bool(_ITEM.match(paragraph))
+    for sentence in sentences.agent(_unwrapped(paragraph)):
+        score = scoring.agent(sentence.text)
+        if _TRAILER.match(sentence.text):
+            continue
+        if sentence.text.endswith(":") or _REPORT.search(sentence.text):
+            break  # what follows is about it
+        if len(kept) + len(sentence.text) > _REASON_LENGTH or (not kept and scoring.leans(sentence.text)):
+            break
+        kept = f"{kept} {wording.ended(sentence.text)}".strip()
+        value += score.lasting + 0.5 * bool(BECAUSE.search(sentence.text))
+    return (value if len(kept) >= _SHORTEST_REASON else 0.0), kept
 
 
 def _messages(kind: str, text: str) -> list[str]:
@@ -113,11 +153,11 @@ def plans(session: Session) -> Iterator[Lesson]:
                 flags=re.IGNORECASE,
             )
             told = [
-                (scoring.agent(s.text).value, s)
+                (scoring.agent(s.text), s)
                 for s in sentences.agent(_unwrapped(event.text))
                 if _CONTEXT.search(s.heading) and not s.text.endswith(":")
             ]
-            best = sorted((pair for pair in told if pair[0] >= 1.2), key=lambda pair: -pair[0])[:3]
+            best = sorted((pair for pair in told if pair[0].lasting and pair[0].value >= 1.2), key=_value)[:3]
             checks = list(dict.fromkeys(match.group() for match in CHECKING.finditer(event.text)))[:3]
             if checks:
                 named = " and ".join(f"`{check}`" for check in checks)
@@ -147,9 +187,7 @@ def documents(session: Session) -> Iterator[Lesson]:
                 (scoring.agent(s.text, session.central(sentences.words(s.text))), s)
                 for s in sentences.agent(_unwrapped(event.text))
             ]
-            best = sorted(
-                (pair for pair in told if pair[0].lasting and pair[0].value >= 2.0), key=lambda pair: -pair[0].value
-            )[:2]
+            best = sorted((pair for pair in told if pair[0].lasting and pair[0].value >= 2.0), key=_value)[:2]
             text = ""
             for _, sentence in sorted(best, key=lambda pair: pair[1].line):
                 text = f"{text} {wording.ended(sentence.text)}".strip()
@@ -160,3 +198,7 @@ def documents(session: Session) -> Iterator[Lesson]:
                     score=best[0][0].value - 0.8,
                     reasons=("document",),
                 )
+
+
+def _value(pair: tuple[Score, Sentence]) -> float:
+    return -pair[0].value

@@ -46,7 +46,7 @@ CUES: tuple[Cue, ...] = (
     ),
     _cue(
         "choice",
-        1.8,
+        2.2,
         0.7,
         r"\b(?:let['’]?s (?:use|keep|go with|stick|drop|not|have|call)|go(?:ing)? with|stick (?:to|with)|"
         r"instead of|rather than|in favou?r of|drop the|get rid of)\b",
@@ -137,7 +137,7 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:cannot|can['’]t (?:be|push|use|write|read|access|see|detect|override)|can never|only works?|"
         r"not (?:possible|allowed|supported|safe|atomic|available))\b",
         r"\b(?:falls? back to|supports? (?:\S+ ){0,3}only|only (?:on|in|by|from|when|if|at|once|after))\b",
-        r"\b(?:there (?:is|are) no|no (?:way|hook|hooks|api|support)|has no|have no|is (?:safe|unsafe|required|"
+        r"\b(?:there (?:is|are) no|no (?:way|hook|hooks|api|support)|has no|is (?:safe|unsafe|required|"
         r"deterministic|idempotent|random|atomic))\b",
         r"\b(?:mümkün değil|desteklem\w+|çalışm\w+|edilemed\w+)\b|불가|안 (?:됨|됩니다)|できない",
     ),
@@ -207,7 +207,7 @@ CUES: tuple[Cue, ...] = (
         -0.8,
         r"(?<![\w&])#\d+\b|\b(?:PR|pull request|issue|ticket) ?#?\d+",
         r"\b(?:tweet|this (?:time|session|pr|branch|commit)|for now|right now|quick task|şu an|지금|aktuell|"
-        r"today|yesterday|"
+        r"today|yesterday|no newer (?:release|version)s?|yet|"
         r"tomorrow|tonight|this morning)\b",
         r"\b(?:fewer|less) than \d+ (?:lines|words)\b",
     ),
@@ -217,7 +217,7 @@ CUES: tuple[Cue, ...] = (
         -1.0,
         r"\b(?:i bet|i guess|probably|perhaps|maybe|might|not sure|i suspect|presumably|seems? (?:like|to)|"
         r"i don['’]t know|for sure|could be|possibly|looks like|likely|unclear|i assume|hypothes\w+)\b",
-        r"\b(?:vielleicht|wahrscheinlich|peut-être|quizás|tal vez|belki|galiba|sanırım|muhtemelen)\b|"
+        r"\b(?:vielleicht|wahrscheinlich|peut-être|quizás|tal vez|belki|galiba|sanırım|muhtemelen|ya (?:\S+ ){2,14}ya da)\b|\b(?:it['’]s|is|be) either\b|"
         r"아마|かもしれ|たぶん",
     ),
     _cue(
@@ -242,12 +242,12 @@ CUES: tuple[Cue, ...] = (
         -1.6,
         r"\b(?:all|\d+(?:/\d+)?|the) (?:\w+ )?(?:tests?|checks?) (?:\w+ )?(?:pass(?:es|ed|ing)?|fail(?:s|ed|"
         r"ing)?|green)\b|\b\d+ (?:passed|failed)\b",
-        r"\b(?:lint (?:is )?clean|all clean|all green|all done|is done|done\.|works now|build (?:passes|"
+        r"\b(?:lint (?:is )?clean|all clean|all green|all done|is done|done\.|works now|builds? (?:and tests? )?(?:clean|passes|"
         r"succeeds|succeeded)|succeeds with|is (?:green|merged|pushed|committed|ready|complete|live))\b",
         r"\b(?:(?:was|were|been|got|is now|are now|now) (?:updated|added|removed|committed|pushed|merged|"
         r"created|fixed|renamed|deployed))\b|^(?:updated|added|removed|committed|pushed|created|fixed|done|"
         r"applied|changed|wrote|implemented|renamed|confirmed|verified)\b",
-        r"^in summary\b|\b(?:ticked|task \d|so far|still open|open items|unchanged|as you asked|next steps?|remaining|"
+        r"^in summary\b|\b(?:ticked|task \d|so far|no (?:\w+ )?needed|is recorded in|uncommitted|working tree|still open|open items|unchanged|as you asked|next steps?|remaining|"
         r"left to do|todo)\b|\b(?:(?:güncel|düzelt|ek|doğru|ekle)\w*(?:lendi|ildi|landı|ndi)|yeşil|geçti|tamam|"
         r"yayında|açıldı)\b|통과|완료|성공",
     ),
@@ -257,7 +257,7 @@ CUES: tuple[Cue, ...] = (
         -3.0,
         r"\b(?:want me to|would you like|shall i|should i|let me know|do you want|if you['’]?d? (?:like|want|"
         r"prefer)|i can (?:also|either|do|flip|add|make|help)|happy to|your call|which (?:one|option|approach|"
-        r"do you)|ok to proceed|say the word|i(?:['’]d| would) (?:suggest|recommend|lean|start|go|propose|pick))\b",
+        r"do you)|ok to proceed|(?:just )?say (?:so|the word)|i['’]ll \w+|i(?:['’]d| would) (?:suggest|recommend|lean|start|go|propose|pick))\b",
         r"진행할까요|알려주세요|실행하세요|\bister misin\b|\bistersen\b|\bsoll ich\b|\bsouhaitez-vous\b",
     ),
     _cue(
@@ -269,6 +269,17 @@ CUES: tuple[Cue, ...] = (
         r"choice \w\b|plan [a-d]\b|step \d|phase \d|task \d|commit [0-9a-f]{7})",
         r"\b(?:my (?:pick|recommendation|take)|recommended|two options|a few (?:options|approaches)|"
         r"either (?:way|could|works)|one potential|could (?:also|use|work|do|either|add|have|make))\b",
+    ),
+    _cue(
+        "deixis",  # words that point into the conversation
+        0.0,
+        -2.0,
+        r"\byour (?:point|question|idea|concern|suggestion|approach|call|proposal|plan|message|screenshot|branch|"
+        r"(?:first|second|last|other) \w+)\b",
+        r"\b(?:we(?:['’]ve)?|i(?:['’]ve)?|you(?:['’]ve)?) (?:just|already) \w+|\bjust (?:fixed|added|made|pushed|did)\b",
+        r"\b(?:above|below|earlier|aforementioned|this (?:session|conversation|round|turn|diff|run|time))\b",
+        r"\bto recap\b|\bin (?:concrete|other) (?:terms|words)\b|\bas (?:you|i|we) (?:said|noted|saw|discussed)\b",
+        r"\b(?:comment|finding|item|point|question|round) \d+\b|\bthat['’]s the\b|\[Image\b",
     ),
     _cue(
         "chat",
@@ -338,6 +349,18 @@ PRONOUN = re.compile(
     r"same|such|bu|bunu|o|이|그|これ|それ|es|das|ça|esto|eso)\b",
     re.IGNORECASE,
 )
+# An agent's sentence that speaks of something named before it: "The flag is …", "or why …".
+LEANING = re.compile(
+    rf"(?i:{PRONOUN.pattern})|^(?i:the|these|those|both|all)(?: \w+)?(?: (?:dependency|change|test|script|file|function|"
+    r"method|approach|value|field|flag|option|command|commit|branch|code|step|error|failure|comment|section|class|"
+    r"module|line|check|block|fix|fallback|solution|difference|first|second|former|latter|rest|others?|pattern|sentence|"
+    r"list|table|docs?|PR|reviewer|user|leg|answer|result|output|entry|job|hook|call)s?)"
+    r" (?:is|are|was|were|has|have|had|do|does|did|can|cannot|could|will|would|should|must|needs?|now|still|also|"
+    r"already|never|only|genuinely|just|fails?|works?|uses?|runs?|makes?)\b"
+    r"|^\S+ (?:\S+ )?(?:it|them)\b"
+    r"|^[A-Z][a-z]+ed\b|^Not \w"  # without a subject
+    r"|^(?:or|with|of|to|while|when|if|as|not|than|where|who|whose|by|from)\b"
+)
 QUESTION = re.compile(
     r"\?\s*$|\bquestion of (?:why|how|whether)\b|"
     r"^(?:ok,? |so,? |and |but )*(?:what|why|how|where|when|which|who|is|are|does|do|did|can|could|would|"
@@ -350,6 +373,7 @@ CAUSAL = re.compile(
     r"la cause|la causa|kök neden|sebebi)\b|원인|原因",
     re.IGNORECASE,
 )
+REMEDY = re.compile(r"^(?:the |a )?(?:fix|solution|remedy|workaround|way out|cure)\b|^(?:use|set|pass) `", re.IGNORECASE)
 BECAUSE = re.compile(
     r"\b(?:because|otherwise|so that|since|without|due to|instead of|rather than|to (?:avoid|prevent|keep|"
     r"ensure|make|let|allow)|when|causes?d?|fails?|never|now requires?|must|only|would|cannot|can['’]t|lost|"

@@ -16,8 +16,12 @@ from memem.value import Value
 _KEEP = 1.0  # a human sentence with less is no statement
 _STATEMENT, _TAIL, _MOST_SAID = 300, 340, 3
 _ANCHOR = 170
-_SHARED = 2
+_SHARED, _OVERLAP = 2, 0.3
+_ANSWERING, _ANSWER = 3, 1.4  # words shared with the question, least score
+_LEFT_OUT = {"deixis", "offer", "option", "outcome"}
+_REASONING = {"reason", "cause", "constraint"}  # all that a human's own words need besides
 _UNSURE = {"hedge", "question"}
+_ALONE = 6  # words that carry a topic
 _TELLING = 4  # a question of fewer words does not say what it is about
 
 
@@ -38,7 +42,7 @@ def exchanges(session: Session) -> Iterator[Lesson]:
         if human is None or human.kind == "answer" or exchange.go_ahead:
             continue
         scored = [
-            (sentence, scoring.human(sentence.text, session.central(sentences.words(sentence.text))))
+            (sentence, _scored(session, sentence))
             for sentence in exchange.turn.own
             if not session.takes_back(sentence.text, exchange.start)
         ]
@@ -47,21 +51,33 @@ def exchanges(session: Session) -> Iterator[Lesson]:
         statements = _statements(scored)
         statements = [_own(session, exchange, statement) for statement in statements[:3]]
         for statement in statements:
-            yield _stated(session, exchange, statement)
-        if not statements:
-            yield from _asked(session, exchange, scored)
+            yield from _stated(session, exchange, statement)
+        asked = [pair for pair in scored if "question" in pair[1].cues] if statements else scored
+        if asked or not statements:
+            yield from _asked(session, exchange, asked)
 
 
-def _stated(session: Session, exchange: Exchange, statement: Statement) -> Lesson:
+def _scored(session: Session, sentence: Sentence) -> Score:
+    central = session.central(sentences.words(sentence.text))
+    if not sentence.pasted:
+        return scoring.human(sentence.text, central)
+    return scoring.agent(sentence.text, central)  # a human showed it, another wrote it
+
+
+def _stated(session: Session, exchange: Exchange, statement: Statement) -> Iterator[Lesson]:
     tail = [] if exchange.refuted else _tail(session, exchange, statement.words, least=_SHARED + statement.worded)
+    if "question" in statement.cues and not (tail and exchange.agreed):
+        return
     best = max((score.value for _, score in tail), default=0.0)
-    agreed = exchange.agreed * (0.8 if "proposal" in statement.cues else 0.3)
+    agreed = exchange.agreed * (0.8 if "proposal" in statement.cues else 0.6)
+    if statement.worded:
+        tail = [(said, score) for said, score in tail if score.cues & _REASONING][:1]
     text = wording.joined(statement.text, (said.text for said, _ in tail))
-    return lesson(
+    yield lesson(
         text,
         evidence=wording.evidence(exchange, *(said.uuid for said, _ in tail)),
         human=statement.worded,
-        score=statement.score + 0.4 * min(best, 3.0) + agreed,
+        score=statement.score + 0.4 * min(best, 3.0) + agreed - bool(PRONOUN.match(statement.text)),
         reasons=("exchange", *sorted(statement.cues)),
         paths=wording.paths(exchange, text),
     )
@@ -70,7 +86,7 @@ def _stated(session: Session, exchange: Exchange, statement: Statement) -> Lesso
 def _own(session: Session, exchange: Exchange, statement: Statement) -> Statement:
     """The statement, no longer the human's when it repeats what the agent wrote before."""
     before = session.exchanges[max(0, exchange.number - 6) : exchange.number]
-    quoted = len(statement.words) > 5 and any(
+    quoted = "correction" not in statement.cues and len(statement.words) > 5 and any(
         len(statement.words & said.words) >= 0.7 * min(len(statement.words), max(6, len(said.words)))
         for earlier in before
         for said in earlier.said
@@ -86,23 +102,29 @@ def _asked(session: Session, exchange: Exchange, scored: Sequence[tuple[Sentence
     if not anchor or exchange.refuted:
         return
     asks = bool(exchange.turn.error) or any("question" in score.cues for _, score in scored)
-    tail = _tail(
-        session,
-        exchange,
-        exchange.words | sentences.words(anchor),
-        least=min(1, len(exchange.words) // _TELLING) if asks else _SHARED,
-    )
+    about = exchange.words | sentences.words(anchor)
+    tail = _tail(session, exchange, about, least=min(1, len(exchange.words) // _TELLING) if asks else _SHARED, asks=True)
     if not tail:
         return
-    best = max(score.value for _, score in tail)
+    shared = min(4, max(len(about) < _TELLING, *(len(about & said.words) for said, _ in tail)))
+    best = max(score.value for _, score in tail) + _OVERLAP * shared
     requested = any("request" in score.cues for _, score in scored) and not exchange.turn.error
+    if any("one-off" in score.cues for _, score in scored) and not exchange.turn.error:
+        return
+    if not exchange.turn.error:
+        shared = len(about & tail[0][0].words)
+        telling = not requested and not scoring.leans(anchor) and len(sentences.words(anchor)) >= _TELLING
+        if scoring.leans(tail[0][0].text) or (shared < _ANSWERING and not telling and len(tail[0][0].words) < _ALONE):
+            return
+        if shared >= _ANSWERING or not telling:
+            anchor = ""
     text = wording.joined(
-        "" if requested else cut(anchor, _ANCHOR), (said.text for said, _ in tail), "" if requested else " — "
+        wording.without_filler(cut(anchor, _ANCHOR)), (wording.without_filler(said.text) for said, _ in tail), " — "
     )
     yield lesson(
         text,
         evidence=wording.evidence(exchange, *(said.uuid for said, _ in tail)),
-        score=best + 0.25 * (len(tail) - 1) - 0.4 - 0.6 * any("one-off" in score.cues for _, score in scored),
+        score=best + 0.25 * (len(tail) - 1) - 0.4,
         reasons=(
             "error" if exchange.turn.error else "question",
             *sorted(set().union(*(score.cues for _, score in tail))),
@@ -137,6 +159,8 @@ def _statements(scored: Sequence[tuple[Sentence, Score]]) -> list[Statement]:
 def _is_statement(score: Score) -> bool:
     if score.value < _KEEP or "retraction" in score.cues:
         return False
+    if "question" in score.cues and "proposal" not in score.cues:
+        return False
     return "request" not in score.cues or not score.cues.isdisjoint(
         ("rule", "preference", "choice", "correction", "decision")
     )
@@ -155,20 +179,29 @@ def _statement(group: Sequence[tuple[Sentence, Score]]) -> Statement:
         score=values[0] + 0.3 * sum(value for value in values[1:] if value > 0),
         cues=frozenset().union(*(score.cues for _, score in group)),
         words=sentences.words(text),
-        worded=best[1].worded and not any(sentence.pasted or score.cues & _UNSURE for sentence, score in group),
+        worded=best[1].worded and not PRONOUN.match(text) and not any(sentence.pasted or score.cues & _UNSURE for sentence, score in group),
     )
 
 
-def _tail(session: Session, exchange: Exchange, about: frozenset[str], *, least: int) -> list[tuple[Said, Score]]:
-    """At most three sentences of the reply that last and speak of the same matter, in their order."""
+def _tail(
+    session: Session, exchange: Exchange, about: frozenset[str], *, least: int, asks: bool = False
+) -> list[tuple[Said, Score]]:
+    """At most three sentences of the reply that last and speak of the same matter, in their order.
+
+    To who asks, a sentence that names things and shares much with the question is an answer, whatever its words.
+    """
     ranked: list[tuple[float, int, Score]] = []
-    agreed = exchange.agreed
+    agreed, edited = exchange.agreed, exchange.edited
     for at, said in enumerate(exchange.said):
+        if said.at > edited and asks:
+            break  # from the first edit on the agent reports
         score = scoring.agent(said.text, session.central(said.words), bold=said.sentence.bold)
         shared = len(about & said.words)
-        if not score.lasting or score.value < 1.0 or not (shared >= least or (agreed and at < 6)):
+        answers = (asks or agreed) and shared >= _ANSWERING and score.value >= _ANSWER and not score.passing
+        if not (score.lasting and score.value >= 1.0 or answers) or score.cues & _LEFT_OUT:
             continue
-        ranked.append((score.value + 0.3 * min(shared, 4), at, score))
+        if shared >= least or (agreed and at < 6):
+            ranked.append((score.value + _OVERLAP * min(shared, 4), at, score))
     ranked.sort(key=lambda entry: (-entry[0], entry[1]))
     chosen: dict[int, Score] = {}
     room = _TAIL
@@ -177,7 +210,12 @@ def _tail(session: Session, exchange: Exchange, about: frozenset[str], *, least:
         if len(chosen) < _MOST_SAID and size <= room and not _known(exchange, at, chosen):
             chosen[at] = score
             room -= size
-    return [(exchange.said[at], chosen[at]) for at in sorted(chosen)]
+    follows = {at for at in chosen if at - 1 in chosen}
+    return [(exchange.said[at], chosen[at]) for at in sorted(chosen) if at in follows or not _leans(exchange, at)]
+
+
+def _leans(exchange: Exchange, at: int) -> bool:
+    return scoring.leans(exchange.said[at].text)
 
 
 def _known(exchange: Exchange, at: int, chosen: dict[int, Score]) -> bool:

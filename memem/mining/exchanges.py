@@ -61,6 +61,12 @@ class Exchange(Value):
         return again or bool(REFUTES.search(self.next.text[:160]))
 
     @property
+    def edited(self) -> int:
+        """How many events of the session came before the first edit or commit; of no edit, the end."""
+        kinds = [event.kind for event in self.events]
+        return self.start + min((kinds.index(kind) for kind in ("edit", "commit") if kind in kinds), default=len(kinds))
+
+    @property
     def agreed(self) -> bool:
         """Whether the agent's first words say that the human is right."""
         first = next((event.text for event in self.events if event.kind == "prose"), "")

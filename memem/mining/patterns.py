@@ -18,7 +18,7 @@ _SAME = 0.5  # of the shorter text's words
 # What a lesson of each finder needs to be kept; the dirtier the source, the more.
 THRESHOLDS = {
     "exchange": 2.6,
-    "question": 2.2,
+    "question": 2.6,
     "error": 2.0,
     "cause": 2.5,
     "prose": 2.6,
@@ -60,14 +60,15 @@ def strong(session: Session, found: list[Lesson]) -> list[Lesson]:
 
 def _least(session: Session, lesson: Lesson) -> float:
     least = THRESHOLDS[lesson.reasons[0]]
-    if lesson.human and not {"rule", "preference", "identity", "choice", "decision"}.isdisjoint(lesson.reasons):
+    if lesson.human and not {"rule", "preference", "identity", "choice", "decision", "correction"}.isdisjoint(lesson.reasons):
         return least - 0.6
     alone = len(lesson.evidence) == 1
     if lesson.reasons[0] == "exchange" and set(lesson.reasons) <= _MOMENTARY | (
         {"directive", "narration"} if alone else set()
     ):
         return least + 0.6
-    return least - 0.6 if lesson.reasons[0] in ("prose", "cause") and not session.english else least
+    # What is noise in another language the cues seldom see.
+    return least + 1.5 * (not session.english and lesson.reasons[0] in ("prose", "cause", "question"))
 
 
 def standing(session: Session, found: list[Lesson]) -> list[Lesson]:
@@ -100,7 +101,7 @@ def distinct(session: Session, found: list[Lesson]) -> list[Lesson]:
         rivals = [
             at
             for at, (other, theirs) in enumerate(kept)
-            if len(ours & theirs) > _SAME * max(1, min(len(ours), len(theirs)))
+            if len(ours & theirs) > _SAME * max(1, min(len(ours), len(theirs))) and not _siblings(lesson, other)
         ]
         if not rivals:
             kept.append((lesson, ours))
@@ -115,6 +116,11 @@ def distinct(session: Session, found: list[Lesson]) -> list[Lesson]:
                 evidence = tuple(dict.fromkeys((*other.evidence, *lesson.evidence)))[:_MOST_EVIDENCE]
                 kept[at] = (other.replace(evidence=evidence), kept[at][1])
     return [lesson for lesson, _ in kept]
+
+
+def _siblings(one: Lesson, other: Lesson) -> bool:
+    """Whether both are paragraphs of one commit message: they share its subject."""
+    return one.reasons[0] == other.reasons[0] == "commit" and one.evidence == other.evidence
 
 
 def few(session: Session, found: list[Lesson]) -> list[Lesson]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memem.mining import scoring, wording
-from memem.mining.cues import CAUSAL, FAILED, PASSED, PRONOUN
+from memem.mining.cues import CAUSAL, FAILED, PASSED, REMEDY
 from memem.mining.exchanges import Exchange, Said, Session
 from memem.mining.lessons import Lesson, lesson
 
@@ -22,6 +22,8 @@ def causes(session: Session) -> Iterator[Lesson]:
             if score.value < 2.0 or not _green_after(session, exchange, said.at):
                 continue
             around = _with_neighbours(exchange, at)
+            if scoring.leans(around[0].text):
+                continue
             text = " ".join(wording.ended(other.text) for other in around)
             yield lesson(
                 wording.without_filler(text),
@@ -40,9 +42,11 @@ def findings(session: Session) -> Iterator[Lesson]:
             continue
         for at, said in enumerate(exchange.said):
             score = scoring.agent(said.text, session.central(said.words), bold=said.sentence.bold)
-            if score.value < 2.0 or not score.lasting or PRONOUN.match(said.text):
+            if score.value < 2.0 or not score.lasting or scoring.leans(said.text):
                 continue
             around = _with_neighbours(exchange, at)
+            if scoring.leans(around[0].text):
+                continue
             text = " ".join(wording.ended(other.text) for other in around)
             yield lesson(
                 wording.without_filler(text),
@@ -57,13 +61,17 @@ def _with_neighbours(exchange: Exchange, at: int) -> list[Said]:
     """The sentence, with the one before it when it leans on it, and the next when that names a reason or a remedy."""
     said = exchange.said[at]
     around = [said]
-    if at and PRONOUN.match(said.text) and exchange.said[at - 1].uuid == said.uuid:
+    if at and scoring.leans(said.text) and exchange.said[at - 1].uuid == said.uuid:
         around.insert(0, exchange.said[at - 1])
     if at + 1 < len(exchange.said):
         after = exchange.said[at + 1]
         score = scoring.agent(after.text)
-        if after.uuid == said.uuid and score.lasting and score.value >= 0.8:
+        if after.uuid == said.uuid and score.lasting and score.value >= 0.8 and score.cues.isdisjoint(scoring.PASSING):
             around.append(after)
+    remedies = (
+        other for other in exchange.said[at + 1 : at + 4] if other.uuid == said.uuid and REMEDY.search(other.text)
+    )
+    around += [other for other in remedies if other not in around][:1]
     while sum(len(other.text) for other in around) > 400 and len(around) > 1:
         around.remove(around[-1] if around[-1] is not said else around[0])
     return around

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from memem.mining.cues import CUES, PRONOUN, QUESTION, SPECIFIC
+from memem.mining.cues import CUES, LEANING, QUESTION, SPECIFIC
 from memem.value import Value
 
 LASTING = (
@@ -31,7 +31,7 @@ HUMAN_WORDED = (
     "constraint",
     "identity",
 )
-PASSING = ("question", "request", "hedge", "one-off", "outcome", "option", "offer", "chat", "retraction")
+PASSING = ("question", "request", "hedge", "one-off", "outcome", "option", "offer", "chat", "retraction", "deixis")
 _SPECIFIC, _CENTRAL = 0.25, 0.15
 _MOST_SPECIFIC, _MOST_CENTRAL = 4, 5
 
@@ -48,11 +48,16 @@ class Score(Value):
         return not self.cues.isdisjoint(LASTING)
 
     @property
+    def passing(self) -> bool:
+        """Whether something in it marks a request, a report, an offer or a guess."""
+        return not self.cues.isdisjoint(PASSING)
+
+    @property
     def worded(self) -> bool:
         """Whether a human's sentence is a rule, a correction or a reason on purpose, not a wish of the moment."""
         strong = self.cues & set(HUMAN_WORDED)
-        # A reason alone explains what was asked for just now.
-        return bool(strong - {"reason"} or (strong and "directive" in self.cues)) and self.cues.isdisjoint(PASSING)
+        # A reason alone explains what was asked for just now, a limit alone what was seen.
+        return bool(strong - {"reason", "constraint"} or (strong and "directive" in self.cues)) and not self.passing
 
 
 def human(text: str, central: int = 0) -> Score:
@@ -75,9 +80,14 @@ def agent(text: str, central: int = 0, *, bold: bool = False) -> Score:
         value -= 2.0
     if text.rstrip().endswith(":"):
         value -= 2.5
-    if PRONOUN.match(text):
+    if leans(text):
         value -= 0.5
     return Score(value=value + 0.3 * bold, cues=frozenset(cues))
+
+
+def leans(text: str) -> bool:
+    """Whether an agent's sentence speaks of what was named before it."""
+    return bool(LEANING.match(text))
 
 
 def _sum(text: str, who: str, central: int) -> tuple[float, set[str]]:

@@ -23,7 +23,7 @@ _BOLD_LEAD = re.compile(r"^\s*(?:[-*•+]\s+|\d{1,2}[.)]\s+)?\*\*[^*\n]{3,90}\*\
 _SYMBOLS = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]+ ?")
 _END = re.compile(
     r"(?:(?<=[.!?])|"
-    r"(?<=[.!?][\"”)]))(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\betc\.)(?<!\bcf\.)(?<![\s(]\d\.)\s+(?=\S)|(?<=[。！？])\s*|(?<=\s[:;][)D])\s+"
+    r"(?<=[.!?][\"”)]))(?<!\.\.\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\betc\.)(?<!\bcf\.)(?<![\s(]\d\.)\s+(?=\S)|(?<=[。！？])\s*|(?<=\s[:;][)D])\s+"
 )
 # What programs print. A human's sentence seldom begins with a time, a prompt sign or the name of an exception.
 _LOG = re.compile(
@@ -55,10 +55,11 @@ _ERROR_LINE = re.compile(
     re.IGNORECASE,
 )
 _HASH = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}(?![\w-])")
+_HASHES = re.compile(rf"(?<!\bcommit )(?<!\()(?:{_HASH.pattern})")  # without them such a sentence has holes
 _PLACE = re.compile(r"\s*\((?:at )?lines? [\d–, -]+\)|(?<=\.\w\w):\d+(?:-\d+)?\b|(?<=\.\w\w\w):\d+(?:-\d+)?\b")
 _SPAN = re.compile(r"(`[^`\n]*`)")
 _TERMINAL = re.compile(r"\b(?:at|commit|tree|sha) [0-9a-f]{7,40}\b|~/?\S*\s+[$%#]\s\w", re.IGNORECASE)
-_URL = re.compile(r"https?://\S{60,}")
+_URL = re.compile(r"https?://\S{60,}|\[(?:Image|Pasted text) #\d+[^\]]*\]")
 _WORD = re.compile(r"[^\W_]", re.UNICODE)
 
 
@@ -151,7 +152,7 @@ def _without_code(text: str) -> str:
 
 
 def _is_output(line: str) -> bool:
-    return bool(_LOG.match(line) or _CODE.search(line)) or len(line) > 1500
+    return bool(_LOG.match(line) or _CODE.search(_SPAN.sub("", line))) or len(line) > 1500
 
 
 def _is_pasted(line: str) -> bool:
@@ -162,7 +163,7 @@ def _split(line: str, number: int) -> list[Sentence]:
     bold, item = bool(_BOLD_LEAD.match(line)), bool(_ITEM.match(line))
     found: list[Sentence] = []
     for part in _END.split(_ITEM.sub("", line)):
-        text = plain(part)
+        text = "" if _HASHES.search(part) else plain(part)
         if _SHORTEST <= len(text) <= _LONGEST and _WORD.search(text):
             found.append(Sentence(text=text, line=number, bold=bold and not found, item=item))
     return found
