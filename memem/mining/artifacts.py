@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from memem.mining import scoring, sentences, wording
-from memem.mining.cues import BECAUSE, CHECKING
 from memem.mining.exchanges import Session
 from memem.mining.lessons import Lesson, lesson
+from memem.mining.marks import BECAUSE, CHECKING
 from memem.mining.scoring import Score
 from memem.mining.sentences import Sentence
 from memem.sources.commits import messages
@@ -18,7 +18,9 @@ _TRAILER = re.compile(
     r"^[A-Z][\w-]+(?: [Bb]y)?: \S|^🤖|^Generated (?:with|by)|^\(cherry picked|^Signed-off", re.MULTILINE
 )
 _FENCED = re.compile(r"^[ \t]*```\w*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
-_HOUSEKEEPING = re.compile(r"\W*(?:todos?\b|wip\b|archive\b|merge\b|bump\b|release\b|chore\(release|v?\d+\.\d+)", re.IGNORECASE)
+_HOUSEKEEPING = re.compile(
+    r"\W*(?:todos?\b|wip\b|archive\b|merge\b|bump\b|release\b|chore\(release|v?\d+\.\d+)", re.IGNORECASE
+)
 _REVIEW = re.compile(
     r"\b(?:address|apply|respond|incorporate|resolve)\w*\b.*\b(?:review|feedback|comments?|findings|suggestions)\b",
     re.IGNORECASE,
@@ -33,7 +35,7 @@ _ITEM = re.compile(r"\s*[-*•]\s")
 _PREFIX = re.compile(r"^[a-z]+(?:\([^)]*\))?!?: ")
 _LEAST_FURTHER = 0.6  # of a second paragraph
 _PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*[-*•]\s)")
-_MOST_REASONS, _SHORTEST_REASON, _REASON_LENGTH = 3, 70, 380
+_MOST_REASONS, _SHORTEST_REASON, _REASON_LENGTH = 3, 50, 380
 _MINOR = re.compile(r"(?:docs(?!\((?:adr|decision))|style|chore|test)\b", re.IGNORECASE)
 _KEPT_DOCS = re.compile(
     r"(?:^|/)(?:adrs?|decisions?|solutions|rfcs?|memory|lessons?)/[^/]+\.md$|(?:^|/)(?:CLAUDE|AGENTS|MEMORY|"
@@ -76,7 +78,8 @@ def _reasons(body: str) -> list[tuple[float, str]]:
     found = [(*_reason(at, part), at) for at, part in enumerate(_PARAGRAPH.split(body))]
     packed: list[list[tuple[float, str, int]]] = []
     for reason in sorted((reason for reason in found if reason[0] > 0), key=lambda reason: -reason[0]):
-        room = next((pack for pack in packed if sum(len(one[1]) for one in [*pack, reason]) <= _REASON_LENGTH), None)
+        alone = (pack for pack in packed if len(pack) == 1 and len(pack[0][1]) + len(reason[1]) <= _REASON_LENGTH)
+        room = next(alone, None)
         if room is not None:
             room.append(reason)
         elif len(packed) < _MOST_REASONS and (not packed or reason[0] >= _LEAST_FURTHER):

@@ -33,7 +33,7 @@ CUES: tuple[Cue, ...] = (
         r"\bi (?:\w+ly )?(?:do not|don['’]t) (?:ever|want|like|need|use)\b",
         r"\b(?:do not|don['’]t) (?:ever |use|add|commit|push|touch|change|create|write|store|run|put|mock|rely|"
         r"include|skip)\b",
-        r"\bno \w+(?: \w+)? (?:in here|here|in this (?:repo|project)|please|at all)\b",
+        r"\bno \w+(?: \w+)? (?:in here|here|in this (?:repo|project)|please|at all)\b|^(?:please )?stop \w+ing\b",
         # German, French, Spanish, Turkish, Korean, Japanese
         r"\b(?:immer|niemals|nie|muss|müssen|darf nicht|dürfen nicht|auf keinen fall|ab jetzt|"
         r"bitte (?:kein|nie|immer)\w*)\b",
@@ -42,16 +42,18 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:her zaman|daima|asla|sakın|mutlaka|zorunlu\w*|gerek(?:ir|iyor|li)|\w+(?:mamalı|memeli|malı|"
         r"meli)(?:dır|dir|sın|sin|yız|yiz)?|kesinlikle)\b",
         r"항상|절대|반드시|하지 ?마|금지|해야 (?:합니다|한다|함|해)|앞으로는|必ず|常に|絶対|してはいけ|"
-        r"しないで|禁止|べき|今後は",
+        r"しないで|禁止|べき|今後は|必须|不要|不得|不能|永远|始终|务必|一律|千万|从现在起",
+        # Italian, Portuguese, Russian, Polish
+        r"\b(?:sempre|nunca|всегда|никогда|нельзя|обязательно|должн\w+|zawsze|nigdy|musi)\b",
     ),
     _cue(
         "choice",
         2.2,
         0.7,
         r"\b(?:let['’]?s (?:use|keep|go with|stick|drop|not|have|call)|go(?:ing)? with|stick (?:to|with)|"
-        r"instead of|rather than|in favou?r of|drop the|get rid of)\b",
-        r"\b(?:stattdessen|anstatt|lieber)\b|\b(?:plutôt|au lieu de)\b|\b(?:en lugar de|en vez de|mejor)\b|"
-        r"\byerine\b|대신|ではなく|代わりに",
+        r"instead of|rather than|in favou?r of|drop the|get rid of)\b|\buse \S+(?: \w+){0,4},? not \S",
+        r"\b(?:stattdessen|(?:an)?statt|lieber)\b|\b(?:plutôt|au lieu de)\b|\b(?:en lugar de|en vez de|mejor)\b|"
+        r"\byerine\b|대신|ではなく|代わりに|而不是|改用|вместо",
     ),
     _cue(
         "directive",
@@ -74,7 +76,7 @@ CUES: tuple[Cue, ...] = (
         0.2,
         r"\bi(?:['’]d| would)? (?:strongly |really )?(?:prefer|rather|like(?: it)? (?:when|better|to have)|hate|"
         r"dislike)\b",
-        r"\bmy preference\b|\bplease (?:always|never|don['’]t|do not|stop|only|keep|use)\b|\bstop (?:\w+ing)\b",
+        r"\bmy preference\b|\bplease (?:always|never|don['’]t|do not|stop|only|keep|use)\b",
         r"\bunacceptable\b|\bich (?:mag|will|bevorzuge)\b|\bje (?:préfère|veux)\b|\bprefiero\b|\bistemiyorum\b|"
         r"싫|좋겠|嫌",
     ),
@@ -88,7 +90,7 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:weil|da sonst|sonst|damit|wegen|deshalb)\b|\b(?:parce que|car|sinon|afin de|à cause)\b|"
         r"\b(?:porque|ya que|si no|para que|debido)\b",
         r"\b(?:çünkü|yoksa|bu yüzden|nedeniyle|sebeb\w*|dolayı|olduğu için|diye)\b|"
-        r"때문|왜냐|그래서|위해|であるため|ので|なぜなら|理由",
+        r"때문|왜냐|그래서|위해|であるため|ので|なぜなら|理由|因为|否则|以免|由于|потому что|иначе",
     ),
     _cue(
         "cause",
@@ -197,7 +199,8 @@ CUES: tuple[Cue, ...] = (
         r"change|create|fix|remove|write|explain|review|test|improve|make|have a)\b|\bdo the \w+ \w+ first\b",
         r"\b(?:help me|let me know|take a look|have a look|tell me|show me|i['’]d like (?:you )?to (?:generate|"
         r"see|know|add|ask|understand))\b",
-        r"(?:해 ?주세요|해줘|확인해|진행해)|(?:してください|して下さい)|\b(?:devam|"
+        r"^(?!.*(?:항상|반드시|절대|앞으로|必ず|常に|絶対|今後)).*(?:해 ?주세요|해줘|확인해|진행해|"
+        r"してください|して下さい)|\b(?:devam|"
         r"kannst du|könntest du|peux-tu|pouvez-vous|puedes|"
         r"podrías)\b",
     ),
@@ -217,12 +220,13 @@ CUES: tuple[Cue, ...] = (
         -1.0,
         r"\b(?:i bet|i guess|probably|perhaps|maybe|might|not sure|i suspect|presumably|seems? (?:like|to)|"
         r"i don['’]t know|for sure|could be|possibly|looks like|likely|unclear|i assume|hypothes\w+)\b",
-        r"\b(?:vielleicht|wahrscheinlich|peut-être|quizás|tal vez|belki|galiba|sanırım|muhtemelen|ya (?:\S+ ){2,14}ya da)\b|\b(?:it['’]s|is|be) either\b|"
+        r"\b(?:vielleicht|wahrscheinlich|peut-être|quizás|tal vez|belki|galiba|sanırım|muhtemelen|"
+        r"ya (?:\S+ ){2,14}ya da)\b|\b(?:it['’]s|is|be) either\b|"
         r"아마|かもしれ|たぶん",
     ),
     _cue(
         "narration",
-        -0.5,
+        -0.2,
         -2.5,
         r"^(?:now,? |ok(?:ay)?,? |good[.,]? |great[.,]? |perfect[.,!]? |first,? |next,? |alright,? )*(?:let me|"
         r"let['’]s|i['’]ll|i will|i['’]m (?:going|now)|i am (?:going|now)|"
@@ -230,7 +234,8 @@ CUES: tuple[Cue, ...] = (
         r"updating|writing|adding|fixing|moving|verifying|searching|creating)\b",
         r"\bi (?:see|found|have|read|ran|added|updated|changed|fixed|removed|created|checked|verified|wrote|"
         r"left|confirmed|replaced|moved|committed|pushed|missed|meant|was)\b",
-        r"^(?:now (?!that)\w+|plan:|note\b|worth |one (?:more|thing)\b|(?:two|three|a few|some) (?:minor|"
+        r"^(?:now (?!that)\w+|plan:|note\b|worth |one (?:more|thing|leftover|caveat)\b|(?:two|three|a few|"
+        r"some) (?:minor|"
         r"small|more|other|things)\b|reverted)|\bi \w+ed\b|\bi caught\b",
         r"\blet me\b|\bi (?:don['’]t|do not|can|had to|also|just|still) \w+|\bi['’]ve\b|\b(?:şimdi|bakıyorum|"
         r"geçiyorum|alıyorum|yapıyorum|başlatıyorum|ediyorum|çıkarıyorum|doğruluyorum|koşturuyorum)\b",
@@ -242,12 +247,14 @@ CUES: tuple[Cue, ...] = (
         -1.6,
         r"\b(?:all|\d+(?:/\d+)?|the) (?:\w+ )?(?:tests?|checks?) (?:\w+ )?(?:pass(?:es|ed|ing)?|fail(?:s|ed|"
         r"ing)?|green)\b|\b\d+ (?:passed|failed)\b",
-        r"\b(?:lint (?:is )?clean|all clean|all green|all done|is done|done\.|works now|builds? (?:and tests? )?(?:clean|passes|"
+        r"\b(?:lint (?:is )?clean|all clean|all green|all done|is done|done\.|works now|"
+        r"builds? (?:and tests? )?(?:clean|passes|"
         r"succeeds|succeeded)|succeeds with|is (?:green|merged|pushed|committed|ready|complete|live))\b",
         r"\b(?:(?:was|were|been|got|is now|are now|now) (?:updated|added|removed|committed|pushed|merged|"
         r"created|fixed|renamed|deployed))\b|^(?:updated|added|removed|committed|pushed|created|fixed|done|"
         r"applied|changed|wrote|implemented|renamed|confirmed|verified)\b",
-        r"^in summary\b|\b(?:ticked|task \d|so far|no (?:\w+ )?needed|is recorded in|uncommitted|working tree|still open|open items|unchanged|as you asked|next steps?|remaining|"
+        r"^in summary\b|\b(?:ticked|task \d|so far|no (?:\w+ )?needed|is recorded in|uncommitted|working tree|"
+        r"still open|open items|unchanged|as you asked|next steps?|remaining|"
         r"left to do|todo)\b|\b(?:(?:güncel|düzelt|ek|doğru|ekle)\w*(?:lendi|ildi|landı|ndi)|yeşil|geçti|tamam|"
         r"yayında|açıldı)\b|통과|완료|성공",
     ),
@@ -257,7 +264,8 @@ CUES: tuple[Cue, ...] = (
         -3.0,
         r"\b(?:want me to|would you like|shall i|should i|let me know|do you want|if you['’]?d? (?:like|want|"
         r"prefer)|i can (?:also|either|do|flip|add|make|help)|happy to|your call|which (?:one|option|approach|"
-        r"do you)|ok to proceed|(?:just )?say (?:so|the word)|i['’]ll \w+|i(?:['’]d| would) (?:suggest|recommend|lean|start|go|propose|pick))\b",
+        r"do you)|ok to proceed|(?:just )?say (?:so|the word)|i['’]ll \w+|i(?:['’]d| would) (?:suggest|"
+        r"recommend|lean|start|go|propose|pick))\b",
         r"진행할까요|알려주세요|실행하세요|\bister misin\b|\bistersen\b|\bsoll ich\b|\bsouhaitez-vous\b",
     ),
     _cue(
@@ -276,7 +284,8 @@ CUES: tuple[Cue, ...] = (
         -2.0,
         r"\byour (?:point|question|idea|concern|suggestion|approach|call|proposal|plan|message|screenshot|branch|"
         r"(?:first|second|last|other) \w+)\b",
-        r"\b(?:we(?:['’]ve)?|i(?:['’]ve)?|you(?:['’]ve)?) (?:just|already) \w+|\bjust (?:fixed|added|made|pushed|did)\b",
+        r"\b(?:we(?:['’]ve)?|i(?:['’]ve)?|you(?:['’]ve)?) (?:just|already) \w+|\bjust (?:fixed|added|made|"
+        r"pushed|did)\b",
         r"\b(?:above|below|earlier|aforementioned|this (?:session|conversation|round|turn|diff|run|time))\b",
         r"\bto recap\b|\bin (?:concrete|other) (?:terms|words)\b|\bas (?:you|i|we) (?:said|noted|saw|discussed)\b",
         r"\b(?:comment|finding|item|point|question|round) \d+\b|\bthat['’]s the\b|\[Image\b",
@@ -302,97 +311,4 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:forget|ignore|scratch|disregard|never ?mind)\b.{0,12}(?:`|\bthat\b|\bwhat i\b|\bit\b)|"
         r"\bi told you wrong\b",
     ),
-)
-
-# Names that a human takes back.
-RETIRED = (
-    re.compile(r"\b(?:forget|ignore|scratch|disregard) (?:about )?`([^`]+)`", re.IGNORECASE),
-    re.compile(
-        r"\b(?:renamed?|moved?|switch(?:ed)?|migrat\w+|changed?) (?:[\w ]{0,40} )?from `?([\w./@:-]{4,})`? to\b",
-        re.IGNORECASE,
-    ),
-    re.compile(r"`([^`]{4,})` (?:is|was) (?:wrong|gone|outdated|no longer)", re.IGNORECASE),
-)
-
-SPECIFIC = re.compile(
-    r"`[^`]+`|\b\w+\.(?:py|go|ts|tsx|js|md|ya?ml|toml|json|rs|sh|sql|cs|java|rb|lock|cfg|ini)\b|"
-    r"(?<!\w)--?[a-z][\w-]+|\b[\w.-]+/[\w./*-]+"
-    r"|\b[a-z]+[A-Z]\w+|\b[A-Z][a-z]+[A-Z]\w*|\b\w+_\w+\b|\bv?\d+\.\d+(?:\.\d+)?\b|\b[A-Z]{2,}[A-Z_0-9]*\b|"
-    r"\b\d{3,5}\b"
-)
-AGREED = re.compile(
-    r"\b(?:you['’]re (?:absolutely |totally |quite )?(?:right|correct|not wrong)|exactly|good (?:point|call|"
-    r"catch|idea|instinct|find)|right[ ,.—-]|correct[.,—]|great point|agreed|makes sense|yes\b|fair)",
-    re.IGNORECASE,
-)
-GO_AHEAD = re.compile(
-    r"^\W*(?:y|yes|yep|yeah|ok|okay|sure|go|go ahead|do it|please|proceed|continue|sounds good|looks good|lgtm|"
-    r"perfect|great|nice|lovely|cool|done|evet|tamam|ja|oui|si|sí|네|응|はい"
-    r"|merge|commit|push|next|thanks?|[a-d]|\d)\b[\s\w,.!]{0,28}$",
-    re.IGNORECASE,
-)
-REFUTES = re.compile(
-    r"^(?:\W|(?:hmm+|ok|so|well|but|and|still|um|now)\b)*(?:no\b|nope|wrong|that(?:['’]s| is| was)? (?:not|"
-    r"wrong|didn)|it (?:still|didn)|didn['’]t|doesn['’]t|still\b|not (?:true|right|the)|incorrect|same (?:error|"
-    r"problem|issue)|are you sure|i don['’]t (?:think|want|like)|nein|hayır|아니)"
-    r"|\b(?:still (?:fails?|failing|broken|the same|not|get|see|doesn)|did(?:n['’]t| not) (?:help|work|fix)|"
-    r"same error|that['’]s (?:not|wrong)|look[s.…]* ?ancient)\b",
-    re.IGNORECASE,
-)
-RULED_OUT = re.compile(
-    r"\b(?:it is not|it['’]s not|is not the|isn['’]t the|was not the|wasn['’]t the|ruled out|not the (?:cause|"
-    r"problem|issue)|was wrong|not (?:true|correct)|turned out (?:not|to be wrong)|i was (?:wrong|mistaken))\b",
-    re.IGNORECASE,
-)
-PRONOUN = re.compile(
-    r"^(?:it|this|that|these|those|they|he|she|which|there|then|but|and|so|also|because|otherwise|here|both|"
-    r"same|such|bu|bunu|o|이|그|これ|それ|es|das|ça|esto|eso)\b",
-    re.IGNORECASE,
-)
-# An agent's sentence that speaks of something named before it: "The flag is …", "or why …".
-LEANING = re.compile(
-    rf"(?i:{PRONOUN.pattern})|^(?i:the|these|those|both|all)(?: \w+)?(?: (?:dependency|change|test|script|file|function|"
-    r"method|approach|value|field|flag|option|command|commit|branch|code|step|error|failure|comment|section|class|"
-    r"module|line|check|block|fix|fallback|solution|difference|first|second|former|latter|rest|others?|pattern|sentence|"
-    r"list|table|docs?|PR|reviewer|user|leg|answer|result|output|entry|job|hook|call)s?)"
-    r" (?:is|are|was|were|has|have|had|do|does|did|can|cannot|could|will|would|should|must|needs?|now|still|also|"
-    r"already|never|only|genuinely|just|fails?|works?|uses?|runs?|makes?)\b"
-    r"|^\S+ (?:\S+ )?(?:it|them)\b"
-    r"|^[A-Z][a-z]+ed\b|^Not \w"  # without a subject
-    r"|^(?:or|with|of|to|while|when|if|as|not|than|where|who|whose|by|from)\b"
-)
-QUESTION = re.compile(
-    r"\?\s*$|\bquestion of (?:why|how|whether)\b|"
-    r"^(?:ok,? |so,? |and |but )*(?:what|why|how|where|when|which|who|is|are|does|do|did|can|could|would|"
-    r"should|will|has|have|am i|wie|warum|was|wo|comment|pourquoi|cómo|qué|neden|nasıl)\b.*\?",
-    re.IGNORECASE,
-)
-CAUSAL = re.compile(
-    r"\b(?:root cause|the (?:real |actual )?(?:cause|culprit|bug|problem|issue) (?:is|was)|was caused by|"
-    r"is caused by|found it|found the|turns out|the fix (?:is|was)|that['’]s why|(?:this|that) is why|ursache|"
-    r"la cause|la causa|kök neden|sebebi)\b|원인|原因",
-    re.IGNORECASE,
-)
-REMEDY = re.compile(r"^(?:the |a )?(?:fix|solution|remedy|workaround|way out|cure)\b|^(?:use|set|pass) `", re.IGNORECASE)
-BECAUSE = re.compile(
-    r"\b(?:because|otherwise|so that|since|without|due to|instead of|rather than|to (?:avoid|prevent|keep|"
-    r"ensure|make|let|allow)|when|causes?d?|fails?|never|now requires?|must|only|would|cannot|can['’]t|lost|"
-    r"breaks?|broke)\b|때문|하여",
-    re.IGNORECASE,
-)
-PASSED = re.compile(
-    r"\b[1-9]\d* (?:passed|passing)\b|\btests? passed\b|^ok\s+\S+|\bPASS\b|\bBUILD SUCCESS|\bbuild succeeded\b|"
-    r"\b0 (?:failed|failures|errors|issues)\b|\ball checks passed\b|test result: ok",
-    re.IGNORECASE | re.MULTILINE,
-)
-FAILED = re.compile(
-    r"\b[1-9]\d* (?:failed|failing|failures?|errors?)\b|\bFAIL(?:ED)?\b|"
-    r"exit code [1-9]",
-    re.IGNORECASE,
-)
-CHECKING = re.compile(
-    r"\b(?:pytest|tox|jest|vitest|mocha|ctest|(?:npm|pnpm|yarn|bun)(?: run)? (?:test|lint|build|check|"
-    r"typecheck)\S*|go (?:test|build|vet)|cargo (?:test|build|clippy)|make \w*(?:test|check|lint|build)\w*"
-    r"|mise run \S+|dotnet (?:test|build)|gradlew? \S+|mvn \S+|ruff \S+|mypy|tsc|poe \w+|just \w+|rspec|phpunit|"
-    r"golangci-lint run)\b"
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from memem.mining import scoring, sentences, wording
-from memem.mining.cues import PRONOUN
 from memem.mining.exchanges import Exchange, Said, Session
 from memem.mining.lessons import Lesson, lesson
+from memem.mining.marks import PRONOUN
 from memem.mining.scoring import Score
 from memem.mining.sentences import Sentence
 from memem.text import cut
@@ -86,10 +86,14 @@ def _stated(session: Session, exchange: Exchange, statement: Statement) -> Itera
 def _own(session: Session, exchange: Exchange, statement: Statement) -> Statement:
     """The statement, no longer the human's when it repeats what the agent wrote before."""
     before = session.exchanges[max(0, exchange.number - 6) : exchange.number]
-    quoted = "correction" not in statement.cues and len(statement.words) > 5 and any(
-        len(statement.words & said.words) >= 0.7 * min(len(statement.words), max(6, len(said.words)))
-        for earlier in before
-        for said in earlier.said
+    quoted = (
+        "correction" not in statement.cues
+        and len(statement.words) > 5
+        and any(
+            len(statement.words & said.words) >= 0.7 * min(len(statement.words), max(6, len(said.words)))
+            for earlier in before
+            for said in earlier.said
+        )
     )
     return statement.replace(worded=False) if quoted else statement
 
@@ -103,7 +107,9 @@ def _asked(session: Session, exchange: Exchange, scored: Sequence[tuple[Sentence
         return
     asks = bool(exchange.turn.error) or any("question" in score.cues for _, score in scored)
     about = exchange.words | sentences.words(anchor)
-    tail = _tail(session, exchange, about, least=min(1, len(exchange.words) // _TELLING) if asks else _SHARED, asks=True)
+    tail = _tail(
+        session, exchange, about, least=min(1, len(exchange.words) // _TELLING) if asks else _SHARED, asks=True
+    )
     if not tail:
         return
     shared = min(4, max(len(about) < _TELLING, *(len(about & said.words) for said, _ in tail)))
@@ -112,12 +118,13 @@ def _asked(session: Session, exchange: Exchange, scored: Sequence[tuple[Sentence
     if any("one-off" in score.cues for _, score in scored) and not exchange.turn.error:
         return
     if not exchange.turn.error:
-        shared = len(about & tail[0][0].words)
+        first = tail[0][0]
+        shared, leans = len(about & first.words), scoring.leans(first.text)
         telling = not requested and not scoring.leans(anchor) and len(sentences.words(anchor)) >= _TELLING
-        if scoring.leans(tail[0][0].text) or (shared < _ANSWERING and not telling and len(tail[0][0].words) < _ALONE):
+        if not telling and (leans or (shared < _ANSWERING and len(first.words) < _ALONE)):
             return
-        if shared >= _ANSWERING or not telling:
-            anchor = ""
+        if not telling or (shared >= _ANSWERING and not leans):
+            anchor = ""  # the answer says itself what it is about
     text = wording.joined(
         wording.without_filler(cut(anchor, _ANCHOR)), (wording.without_filler(said.text) for said, _ in tail), " — "
     )
@@ -179,7 +186,9 @@ def _statement(group: Sequence[tuple[Sentence, Score]]) -> Statement:
         score=values[0] + 0.3 * sum(value for value in values[1:] if value > 0),
         cues=frozenset().union(*(score.cues for _, score in group)),
         words=sentences.words(text),
-        worded=best[1].worded and not PRONOUN.match(text) and not any(sentence.pasted or score.cues & _UNSURE for sentence, score in group),
+        worded=best[1].worded
+        and not PRONOUN.match(text)
+        and not any(sentence.pasted or score.cues & _UNSURE for sentence, score in group),
     )
 
 
@@ -198,7 +207,7 @@ def _tail(
         score = scoring.agent(said.text, session.central(said.words), bold=said.sentence.bold)
         shared = len(about & said.words)
         answers = (asks or agreed) and shared >= _ANSWERING and score.value >= _ANSWER and not score.passing
-        if not (score.lasting and score.value >= 1.0 or answers) or score.cues & _LEFT_OUT:
+        if not ((score.lasting and score.value >= 1.0) or answers) or score.cues & _LEFT_OUT:
             continue
         if shared >= least or (agreed and at < 6):
             ranked.append((score.value + _OVERLAP * min(shared, 4), at, score))
@@ -210,7 +219,7 @@ def _tail(
         if len(chosen) < _MOST_SAID and size <= room and not _known(exchange, at, chosen):
             chosen[at] = score
             room -= size
-    follows = {at for at in chosen if at - 1 in chosen}
+    follows = {at for at in chosen if at - 1 in chosen or (asks and at == 0)}
     return [(exchange.said[at], chosen[at]) for at in sorted(chosen) if at in follows or not _leans(exchange, at)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from memem.mining import sentences
-from memem.mining.cues import AGREED, GO_AHEAD, REFUTES, RETIRED
+from memem.mining.marks import AGREED, GO_AHEAD, REFUTES, RETIRED
 from memem.mining.sentences import Sentence, Turn
 from memem.sources.events import HUMAN, Event
 from memem.value import Value

@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 
 from memem.ingest import likeness
 from memem.mining import artifacts, dialogue, exchanges, prose, sentences
-from memem.mining.cues import RULED_OUT, SPECIFIC
 from memem.mining.exchanges import Session
 from memem.mining.lessons import LONGEST, Lesson
+from memem.mining.marks import REVERSES, RULED_OUT, SPECIFIC
 from memem.sources.events import Event
 
 MOST = 12
 _SHORTEST, _SHORTEST_GUESS = 30, 60
 _MERGED, _MOST_EVIDENCE = 0.65, 8
+_REVERSED = 2  # words shared with a change of plan
 _SAME = 0.5  # of the shorter text's words
 # What a lesson of each finder needs to be kept; the dirtier the source, the more.
 THRESHOLDS = {
     "exchange": 2.6,
-    "question": 2.6,
+    "question": 2.4,
     "error": 2.0,
     "cause": 2.5,
     "prose": 2.6,
@@ -27,6 +28,7 @@ THRESHOLDS = {
     "plan": 2.5,
     "document": 2.0,
 }
+_PURPOSE = {"rule", "preference", "identity", "choice", "decision", "correction"}
 _MOMENTARY = {"exchange", "reason", "fact", "question", "proposal", "hedge", "request", "outcome", "one-off"}
 FINDERS: tuple[Callable[[Session], Iterator[Lesson]], ...] = (
     dialogue.exchanges,
@@ -54,13 +56,15 @@ def strong(session: Session, found: list[Lesson]) -> list[Lesson]:
         lesson
         for lesson in found
         if lesson.score >= _least(session, lesson)
-        and (_SHORTEST if lesson.human else _SHORTEST_GUESS) <= len(lesson.content) <= LONGEST
+        and (_SHORTEST if lesson.human else _SHORTEST_GUESS) <= sentences.length(lesson.content) <= LONGEST
     ]
 
 
 def _least(session: Session, lesson: Lesson) -> float:
     least = THRESHOLDS[lesson.reasons[0]]
-    if lesson.human and not {"rule", "preference", "identity", "choice", "decision", "correction"}.isdisjoint(lesson.reasons):
+    if lesson.human and not {"rule", "preference", "identity", "choice", "decision", "correction"}.isdisjoint(
+        lesson.reasons
+    ):
         return least - 0.6
     alone = len(lesson.evidence) == 1
     if lesson.reasons[0] == "exchange" and set(lesson.reasons) <= _MOMENTARY | (
@@ -72,7 +76,7 @@ def _least(session: Session, lesson: Lesson) -> float:
 
 
 def standing(session: Session, found: list[Lesson]) -> list[Lesson]:
-    """Without what a later turn took back by name, or a later sentence ruled out."""
+    """Without what a later turn took back, by name or as a change of plan, or a later sentence ruled out."""
     places = _places(session)
     denied = [
         (said.at, _names(said.text))
@@ -80,14 +84,22 @@ def standing(session: Session, found: list[Lesson]) -> list[Lesson]:
         for said in exchange.said
         if RULED_OUT.search(said.text)
     ]
+    plans = [
+        (exchange.start, exchange.words)
+        for exchange in session.exchanges
+        if any(REVERSES.search(sentence.text) for sentence in exchange.turn.own)
+    ]
 
     def holds(lesson: Lesson) -> bool:
-        at = max((places.get(uuid, 0) for uuid in lesson.evidence), default=0)
-        names = _names(lesson.content)
-        first = min((places.get(uuid, 0) for uuid in lesson.evidence), default=0)
+        first, last = _first(places, lesson), _last(places, lesson)
         if session.takes_back(lesson.content, first):
             return False
-        return not names or not any(place > at and len(names & gone) >= min(2, len(names)) for place, gone in denied)
+        if lesson.reasons[0] in ("exchange", "answer"):
+            words = sentences.words(lesson.content)
+            if any(place > last and len(words & new) >= _REVERSED for place, new in plans):
+                return False
+        names = _names(lesson.content)
+        return not names or not any(place > last and len(names & gone) >= min(2, len(names)) for place, gone in denied)
 
     return [lesson for lesson in found if holds(lesson)]
 
@@ -141,6 +153,10 @@ def _places(session: Session) -> dict[str, int]:
 
 def _first(places: dict[str, int], lesson: Lesson) -> int:
     return min((places.get(uuid, 0) for uuid in lesson.evidence), default=0)
+
+
+def _last(places: dict[str, int], lesson: Lesson) -> int:
+    return max((places.get(uuid, 0) for uuid in lesson.evidence), default=0)
 
 
 def _names(text: str) -> frozenset[str]:

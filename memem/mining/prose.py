@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from memem.mining import scoring, wording
-from memem.mining.cues import CAUSAL, FAILED, PASSED, REMEDY
 from memem.mining.exchanges import Exchange, Said, Session
 from memem.mining.lessons import Lesson, lesson
+from memem.mining.marks import CAUSAL, FAILED, PASSED, REMEDY
 
 
 def causes(session: Session) -> Iterator[Lesson]:

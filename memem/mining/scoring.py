@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from memem.mining.cues import CUES, LEANING, QUESTION, SPECIFIC
+from memem.mining import sentences
+from memem.mining.cues import CUES
+from memem.mining.marks import LEANING, QUESTION, SPECIFIC
 from memem.value import Value
 
 LASTING = (
@@ -66,7 +68,7 @@ def human(text: str, central: int = 0) -> Score:
     if QUESTION.search(text):
         cues.add("question")
         value -= 0.3 if "proposal" in cues else 1.2
-    if len(text) < 25:
+    if sentences.length(text) < 25:
         value -= 0.6
     if text.endswith(":"):
         value -= 0.8

@@ -31,7 +31,7 @@ _LOG = re.compile(
         \[?\d{4}-\d\d-\d\d[T ]\d|\d\d:\d\d:\d\d|\[\w[\w:.-]*\]\s|[❯$%»]\s|[~/][\w./-]*\s{0,3}[$%#]\s|\w+@[\w.-]+[:~]
         |at\s[\w.$<>]+\(|File\s"|Traceback\s
         |(?:remote|fatal|hint|warning|error|npm\s\w+|info|debug|go|panic|make|usage|author|date|commit|from|to)\s?:\s?\S
-        |E\s{2,}|\w*(?:Error|Exception|Warning)\b[:\s]|Error\b.{0,30}:|[+-]{3}\s|@@|diff\s--git|create\smode|\d+\sfiles?\schanged
+        |E\s{2,}|\w*(?:Error|Exception|Warning)(?::|\s*$)|Error\b.{0,30}:|[+-]{3}\s|@@|diff\s--git|create\smode|\d+\sfiles?\schanged
         |Exit\scode|[✓✗✔✘✖⚠⎿●⏺⏵╭╰│├└┌]|=>|->|\#\d+\s|(?:GET|POST|PUT|DELETE|HTTP)\s/?|commit\s[0-9a-f]{7,}
         |\d+\.\d+\s\w|(?:Auto-)?(?:merging|Fetching|Downloading|Installing|Resolving|Counting|Compressing)\b
     )""",
@@ -39,7 +39,7 @@ _LOG = re.compile(
 )
 _CODE = re.compile(
     r"[{};]\s*$|^\s*(?:import|from|def|class|func|const|let|var|return|public|private|SELECT)\s.*[=({;:]|"
-    r"</?\w+>|^\s*\|"
+    r"^\s*<\w+[^<>]*>|</\w+>|^\s*\|"
 )
 _FOREIGN = re.compile(
     r"\b(?:co-?worker|colleague|bot|reviewer|copilot|coderabbit|chatgpt|gemini|codex|he|she|they|someone|"
@@ -141,6 +141,11 @@ def words(text: str) -> frozenset[str]:
     return frozenset(_stem(term) for term in terms(text) if len(term) > 1 and term not in STOP_WORDS)
 
 
+def length(text: str) -> int:
+    """Characters; those of scripts that write a word in one or two count double."""
+    return len(text) + sum("\u2e80" <= char <= "\uffdc" for char in text)
+
+
 def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
@@ -164,6 +169,6 @@ def _split(line: str, number: int) -> list[Sentence]:
     found: list[Sentence] = []
     for part in _END.split(_ITEM.sub("", line)):
         text = "" if _HASHES.search(part) else plain(part)
-        if _SHORTEST <= len(text) <= _LONGEST and _WORD.search(text):
+        if _SHORTEST <= length(text) <= _LONGEST and _WORD.search(text):
             found.append(Sentence(text=text, line=number, bold=bold and not found, item=item))
     return found

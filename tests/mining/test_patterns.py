@@ -53,12 +53,42 @@ def test_proposal_that_the_agent_agrees_with_is_kept() -> None:
     assert "schema module" in talk.texts()
 
 
-def test_question_with_a_durable_answer_is_kept_as_a_guess() -> None:
+def test_answer_that_names_its_matter_is_kept_as_a_guess_without_the_question() -> None:
     talk = Talk().human("why does the nightly job need its own token?")
     talk.agent("The nightly job cannot use the default token, because the default token is read-only for forks.")
     lesson = one(talk)
-    assert lesson.content.startswith("why does the nightly job need its own token? — The nightly job cannot")
+    assert lesson.content.startswith("The nightly job cannot use the default token")
     assert not lesson.human
+
+
+def test_answer_that_leans_on_the_question_takes_it_along() -> None:
+    talk = Talk().human("why does the nightly mirror job need its own token?")
+    talk.agent("It cannot use the default token, because `GITHUB_TOKEN` is read-only for forks.")
+    assert one(talk).content.startswith("Why does the nightly mirror job need its own token? — It cannot use")
+
+
+def test_answer_is_dropped_when_neither_it_nor_the_question_names_the_matter() -> None:
+    talk = (
+        Talk().human("why is it so?").agent("It must be like that, because otherwise `GITHUB_TOKEN` fails for forks.")
+    )
+    assert not talk.mined()
+
+
+def test_answer_to_who_asks_needs_no_cue_when_it_names_what_was_asked() -> None:
+    talk = Talk().human("are the folder keys of `vault.ts` random, or derived from the root folder key?")
+    talk.agent(
+        "The folder keys of `vault.ts` are fresh random bytes: `makeFolderKey`, `sealFolderKey`, `getRandomValues`."
+    )
+    talk.human("and the random folder keys of `vault.ts`, do they rotate?").agent(
+        "No folder keys of `vault.ts` rotate."
+    )
+    assert "makeFolderKey" in talk.texts()
+
+
+def test_what_is_said_after_the_first_edit_is_a_report() -> None:
+    report = "The uploader now retries with `backoff()`, because the proxy never keeps idle connections."
+    assert not Talk().human("could you make the uploader retry?").edit("upload.py").agent(report).mined()
+    assert "backoff" in Talk().human("could the uploader retry?").agent(report).edit("upload.py").texts()
 
 
 def test_question_without_a_durable_answer_is_dropped() -> None:
@@ -75,16 +105,47 @@ def test_pasted_error_keeps_its_line_and_the_cause() -> None:
 
 def test_commit_body_with_a_reason_is_kept() -> None:
     body = "The proxy drops idle connections after 30 s, so the first\nchunk of an upload can fail."
-    message = f"Retry uploads once\n\n{body}\n\nCo-Authored-By: Bot <bot@example.org>"
+    message = f"fix(upload)!: retry uploads once\n\n{body}\n\nCo-Authored-By: Bot <bot@example.org>"
     talk = Talk().human("go on").add("commit", message)
     lesson = one(talk)
     assert lesson.content.startswith(
         "Retry uploads once. The proxy drops idle connections after 30 s, so the first chunk"
     )
     assert "Co-Authored" not in lesson.content
+    assert lesson.kind == "fix"
 
 
-@pytest.mark.parametrize("message", ["Fix typo", "Release 1.4\n\nSo that users get it.", "Tidy\n\nMove two files."])
+def test_commit_gives_whole_paragraphs_without_what_they_report() -> None:
+    message = (
+        "Pin the base image\n\nBuilds went stale. The registry lets anyone move a tag, so `latest` broke twice. "
+        "Verified with a clean cache. 41 tests pass.\n\n- Add a `digest` file\n- Bump `buildx`"
+    )
+    lesson = one(Talk().human("go on").add("commit", message))
+    assert lesson.content == (
+        "Pin the base image. Builds went stale. The registry lets anyone move a tag, so `latest` broke twice."
+    )
+
+
+def test_paragraphs_of_one_commit_are_lessons_of_their_own() -> None:
+    lease = "The broker hands a job out twice when `lease_ttl` ends, because nobody renews it while an upload blocks. "
+    clock = "Timestamps must come from `broker_now()`, because the clocks of the workers drift by minutes. "
+    message = f"Harden the queue\n\n{lease}{lease.replace('job', 'task')}\n\n{clock}{clock.replace('must', 'only')}"
+    texts = [lesson.content for lesson in Talk().human("go on").add("commit", message).mined()]
+    assert [text.startswith("Harden the queue. ") for text in texts] == [True, True]
+    assert "lease_ttl" in texts[0]
+    assert "broker_now" in texts[1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Fix typo",
+        "Release 1.4\n\nSo that users get it.",
+        "Tidy\n\nMove two files.",
+        "fix: address review feedback\n\nThe guard must never see NULL, because `successor` has no default value.",
+        "chore: archive the queue plan\n\nThe plan must stay readable, because the release notes point to `plans/`.",
+    ],
+)
 def test_commit_without_a_reason_is_dropped(message: str) -> None:
     assert not Talk().human("go on").add("commit", message).mined()
 
@@ -99,6 +160,13 @@ def test_cause_is_kept_when_the_tests_pass_afterwards() -> None:
     lesson = one(talk)
     assert lesson.kind == "fix"
     assert "price_key" in lesson.content
+
+
+def test_cause_takes_its_remedy_along() -> None:
+    talk = Talk().human("prices look odd").agent(f"{CAUSE} Rates are loaded lazily. The fix: add the currency to it.")
+    text = one(talk.check("31 passed in 2.10s")).content
+    assert text.endswith("The fix: add the currency to it.")
+    assert "lazily" not in text
 
 
 def test_cause_is_dropped_when_the_human_says_no() -> None:
@@ -156,6 +224,29 @@ def test_only_the_last_state_of_a_corrected_fact_survives() -> None:
     assert "make check" not in text
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "change of plan: the exporter writes parquet files with `arrow`, the warehouse team asked for it",
+        "on second thought, csv loses the types: the exporter writes parquet files",
+        "scratch that. The exporter should always write parquet files",
+    ],
+)
+def test_change_of_plan_leaves_only_the_new_plan(change: str) -> None:
+    talk = Talk().human("let's use plain csv files for the exporter, instead of xlsx files").agent("Fine.")
+    assert "xlsx" in talk.texts()
+    text = talk.human(change).agent("Parquet it is.").texts()
+    assert "xlsx" not in text
+
+
+def test_value_that_a_human_corrects_survives_only_as_corrected() -> None:
+    talk = Talk().human("the staging database always listens on port 5433 behind the bastion").agent("Noted.")
+    talk.human("no, the staging database always listens on port 6433 behind the bastion").agent("Sorry.")
+    text = talk.texts()
+    assert "6433" in text
+    assert "5433" not in text
+
+
 def test_same_statement_twice_is_one_lesson() -> None:
     talk = Talk().human(f"remember: {RULE}").agent("Yes.").human(f"again: {RULE}!").agent("Sorry.")
     assert len(talk.mined()) == 1
@@ -177,6 +268,8 @@ def test_turn_that_was_sent_again_after_an_interrupt_counts_once() -> None:
         "I bet the disk is full",
         "fix #214 for now",
         "could you write me a summary of fewer than 10 lines?",
+        "テストを実行してください",
+        "kannst du bitte die Tests laufen lassen?",
         "You are a careful reviewer. Always respond with JSON.",
     ],
 )
@@ -193,10 +286,29 @@ def test_what_passes_with_the_moment_is_dropped(said: str) -> None:
         "Option A: never cache `index.html`, because it breaks deploys of `app.js`.",
         "It might be that `worker.py` never closes its socket, because probably `close()` is missing.",
         "I've updated `deploy.sh` so that it must be run as root.",
+        "The script fails when `TOKEN` is missing, and only `ci.yml` must set it.",
+        "Your point about `deploy.sh` stands: it must never run as root, because `sudo` breaks it.",
+        "Either way it's either `proxy.py` that never closes, or `cache.py` that cannot be read because of locks.",
     ],
 )
 def test_narration_outcome_offer_option_and_hedge_are_dropped(written: str) -> None:
     assert not Talk().human("go on").agent(written).mined()
+
+
+def test_only_the_reasoning_of_the_agent_joins_a_humans_rule() -> None:
+    talk = Talk().human("we never deploy from a laptop, deploys always go through the release pipeline")
+    talk.agent(
+        "Deploys from a laptop must go through the release pipeline. "
+        "The release pipeline signs deploys, because laptop keys cannot be revoked."
+    )
+    lesson = one(talk)
+    assert lesson.human
+    assert "cannot be revoked" in lesson.content
+    assert "must go through" not in lesson.content
+
+
+def test_rule_without_its_subject_is_not_volunteered() -> None:
+    assert not any(lesson.human for lesson in Talk().human("it must never be edited by hand in here").mined())
 
 
 def test_words_of_another_person_are_not_the_humans() -> None:
@@ -235,6 +347,9 @@ def test_words_of_a_sub_agent_are_left_out() -> None:
         "src/generated altındaki dosyaları asla elle değiştirme, çünkü derleme üzerine yazıyor",
         "src/generated 파일은 절대 직접 수정하지 마세요, 빌드가 덮어쓰기 때문입니다",
         "src/generated のファイルは絶対に手で編集しないでください。ビルドが上書きするためです。",
+        "src/generated の変更は必ずスクリプトで行ってください",
+        "请不要直接修改 src/generated 下的文件,因为构建会覆盖它们",
+        "никогда не редактируй src/generated вручную, потому что сборка их перезапишет",
     ],
 )
 def test_rule_in_another_language_survives(rule: str) -> None:
