@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from memem.cli.main import emit, json_option, scope_option
 from memem.mining.session import Mined
 from memem.recall import render
 from memem.recall.formats import passages
+from memem.sources.claude_code import transcripts as transcripts_below
 
 
 @click.command()
@@ -44,13 +46,15 @@ def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, again: bool, as_j
     """Take the durable lessons of sessions into the vault: transcripts (.jsonl) or folders of them.
 
     Patterns only: no model, nothing leaves the machine. Lessons in a human's own words may be shown unasked; the
-    others are found by search until they are confirmed. A session that was mined before is read from where it ended.
+    others are found by search until they are confirmed. What was mined before is skipped, so a run that was stopped
+    goes on where it ended.
 
     \b
     Example: memem mine --dry-run ~/.claude/projects
     """
     done = []
-    for mined in _with_progress(memem().mine(paths, dry_run=dry_run, again=again), shown=not as_json):
+    found = memem().mine(paths, dry_run=dry_run, again=again)
+    for mined in found if as_json else _with_progress(found, paths):
         done.append(mined)
         if not as_json:
             _report(mined, dry_run)
@@ -67,19 +71,31 @@ def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, again: bool, as_j
         click.echo(f"{earlier} were mined by a published memem and read on from there; --again reads them whole")
 
 
-def _with_progress(sessions: Iterator[Mined], *, shown: bool) -> Iterator[Mined]:
-    if not shown or not sys.stderr.isatty():
+def _with_progress(sessions: Iterator[Mined], paths: Sequence[str]) -> Iterator[Mined]:
+    """The sessions, with a bar over their bytes on a terminal; a pipe sees nothing of it."""
+    if not sys.stderr.isatty():
         yield from sessions
         return
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.completed} sessions"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("mining", total=None)
+    total = sum(map(_size, dict.fromkeys(path for folder in paths for path in transcripts_below(folder))))
+    columns = (TextColumn("mining"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    # Notes printed into a file must not turn up beside the bar.
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as progress:
+        task = progress.add_task("", total=total)
         for mined in sessions:
-            progress.advance(task)
+            progress.advance(task, _size(Path(mined.path)))
             yield mined
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # gone meanwhile
 
 
 def _report(mined: Mined, dry_run: bool) -> None:

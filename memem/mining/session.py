@@ -34,15 +34,15 @@ class Session(Value):
     path: str
     identity: str
     session: str
-    folder: str
-    events: tuple[Event, ...]
-    places: tuple[int, ...]
     start: int  # everything before it was mined
-    earlier: bool  # the start is where a published memem ended
     offset: int  # end of the last complete line, or of the window
-    more: bool  # the window ended before the file
-    unknown: dict[str, int]
-    skipped: int
+    folder: str = ""
+    events: tuple[Event, ...] = ()
+    places: tuple[int, ...] = ()
+    earlier: bool = False  # the start is where a published memem ended
+    more: bool = False  # the window ended before the file
+    unknown: Mapping[str, int] = {}
+    skipped: int = 0
 
     @property
     def known(self) -> frozenset[str]:
@@ -111,6 +111,9 @@ def read_session(
     if not is_same(path, identity, start):  # new, or another file in its place
         start = 0
     by_us, start = bool(start) or after is not None, (start or earlier) if after is None else after
+    if start and path.stat().st_size <= start:  # it did not grow
+        known = not by_us
+        return Session(path=name, identity=identity, session=path.stem, start=start, offset=start, earlier=known)
     reading = source.read(path, line_start(path, start - CONTEXT_BYTES))
     events: list[Event] = []
     places: list[int] = []
