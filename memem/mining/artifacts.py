@@ -75,7 +75,10 @@ def commits(session: Session) -> Iterator[Lesson]:
 
 def _reasons(body: str) -> list[tuple[float, str]]:
     """What a body explains, best first: its paragraphs, two together where they are short."""
-    found = [(*_reason(at, part), at) for at, part in enumerate(_PARAGRAPH.split(body))]
+    parts = list(enumerate(_PARAGRAPH.split(body)))
+    prose = [(*_reason(at, part), at) for at, part in parts if not _ITEM.match(part)]
+    items = [(*_reason(at, part), at) for at, part in parts if _ITEM.match(part)]
+    found = prose if any(reason[0] > 0 for reason in prose) else items  # items say what was done
     packed: list[list[tuple[float, str, int]]] = []
     for reason in sorted((reason for reason in found if reason[0] > 0), key=lambda reason: -reason[0]):
         alone = (pack for pack in packed if len(pack) == 1 and len(pack[0][1]) + len(reason[1]) <= _REASON_LENGTH)
@@ -89,7 +92,7 @@ def _reasons(body: str) -> list[tuple[float, str]]:
 
 def _reason(at: int, paragraph: str) -> tuple[float, str]:
     """How much a paragraph explains, and its sentences from the first on, without those that report."""
-    kept, value = "", -0.15 * at - 1.2 * bool(_ITEM.match(paragraph))
+    kept, value = "", -0.15 * at
     for sentence in sentences.agent(_unwrapped(paragraph)):
         score = scoring.agent(sentence.text)
         if _TRAILER.match(sentence.text):

@@ -136,7 +136,8 @@ CUES: tuple[Cue, ...] = (
         "constraint",
         0.9,
         1.3,
-        r"\b(?:cannot|can['’]t (?:be|push|use|write|read|access|see|detect|override)|can never|only works?|"
+        r"\b(?:cannot|can['’]t (?:be|push|use|write|read|access|see|detect|override|determine|tell|know|run|"
+        r"reach|load|rely|share)|can never|only works?|"
         r"not (?:possible|allowed|supported|safe|atomic|available))\b",
         r"\b(?:falls? back to|supports? (?:\S+ ){0,3}only|only (?:on|in|by|from|when|if|at|once|after))\b",
         r"\b(?:there (?:is|are) no|no (?:way|hook|hooks|api|support)|has no|is (?:safe|unsafe|required|"
@@ -247,7 +248,7 @@ CUES: tuple[Cue, ...] = (
         -1.6,
         r"\b(?:all|\d+(?:/\d+)?|the) (?:\w+ )?(?:tests?|checks?) (?:\w+ )?(?:pass(?:es|ed|ing)?|fail(?:s|ed|"
         r"ing)?|green)\b|\b\d+ (?:passed|failed)\b",
-        r"\b(?:lint (?:is )?clean|all clean|all green|all done|is done|done\.|works now|"
+        r"\b(?:lint (?:is )?clean|all clean|all green|all done|is done|done\.|works (?:now|fine)|"
         r"builds? (?:and tests? )?(?:clean|passes|"
         r"succeeds|succeeded)|succeeds with|is (?:green|merged|pushed|committed|ready|complete|live))\b",
         r"\b(?:(?:was|were|been|got|is now|are now|now) (?:updated|added|removed|committed|pushed|merged|"
@@ -295,7 +296,7 @@ CUES: tuple[Cue, ...] = (
         -1.5,
         -1.5,
         r"\b(?:lol|haha|lunch|coffee|weekend|morning!|good (?:morning|night|job|work|question|catch|idea|point|"
-        r"call|instinct)|thank(?:s| you)|awesome|excited|mind-?blowing|fascinating|enjoy|sorry|apolog\w+|"
+        r"call|instinct)|thank(?:s| you)|awesome|excited|mind-?blowing|fascinating|interesting|enjoy|sorry|apolog\w+|"
         r"you['’]re (?:absolutely )?right|my (?:bad|fault))\b",
     ),
     _cue(

@@ -166,7 +166,7 @@ def _statements(scored: Sequence[tuple[Sentence, Score]]) -> list[Statement]:
 def _is_statement(score: Score) -> bool:
     if score.value < _KEEP or "retraction" in score.cues:
         return False
-    if "question" in score.cues and "proposal" not in score.cues:
+    if score.cues & _UNSURE and "proposal" not in score.cues:
         return False
     return "request" not in score.cues or not score.cues.isdisjoint(
         ("rule", "preference", "choice", "correction", "decision")

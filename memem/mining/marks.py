@@ -69,6 +69,7 @@ LEANING = re.compile(
     r"|^[A-Z][a-z]+ed\b|^Not \w"  # without a subject
     r"|^(?:or|with|of|to|while|when|if|as|not|than|where|who|whose|by|from)\b"
 )
+HEADLESS = re.compile(r"^(?:is|are|was|were|has|have)\b(?!.*\?)", re.IGNORECASE)  # the rest of a sentence cut in two
 QUESTION = re.compile(
     r"[?？]\s*$|\bquestion of (?:why|how|whether)\b|"
     r"^(?:ok,? |so,? |and |but )*(?:what|why|how|where|when|which|who|is|are|does|do|did|can|could|would|"

@@ -42,7 +42,7 @@ def findings(session: Session) -> Iterator[Lesson]:
             continue
         for at, said in enumerate(exchange.said):
             score = scoring.agent(said.text, session.central(said.words), bold=said.sentence.bold)
-            if score.value < 2.0 or not score.lasting or scoring.leans(said.text):
+            if score.value < 2.0 or not score.lasting or score.passing or scoring.leans(said.text):
                 continue
             around = _with_neighbours(exchange, at)
             if scoring.leans(around[0].text):

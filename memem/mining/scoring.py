@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from memem.mining import sentences
 from memem.mining.cues import CUES
-from memem.mining.marks import LEANING, QUESTION, SPECIFIC
+from memem.mining.marks import HEADLESS, LEANING, QUESTION, SPECIFIC
 from memem.value import Value
 
 LASTING = (
@@ -72,6 +72,8 @@ def human(text: str, central: int = 0) -> Score:
         value -= 0.6
     if text.endswith(":"):
         value -= 0.8
+    if HEADLESS.match(text):
+        value -= 1.5
     return Score(value=value, cues=frozenset(cues))
 
 
