@@ -166,7 +166,7 @@ def _share(part: int, whole: int) -> str:
         return "–"
     z, p = 1.96, part / whole
     centre, spread = p + z * z / (2 * whole), z * math.sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole))
-    low, high = ((centre + sign * spread) / (1 + z * z / whole) for sign in (-1, 1))
+    low, high = (abs(centre + sign * spread) / (1 + z * z / whole) for sign in (-1, 1))
     return f"{p:.0%} ({part}/{whole}; {low:.0%}-{high:.0%})"
 
 

@@ -254,7 +254,8 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:(?:was|were|been|got|is now|are now|now) (?:updated|added|removed|committed|pushed|merged|"
         r"created|fixed|renamed|deployed))\b|^(?:updated|added|removed|committed|pushed|created|fixed|done|"
         r"applied|changed|wrote|implemented|renamed|confirmed|verified)\b",
-        r"^in summary\b|\b(?:ticked|task \d|so far|no (?:\w+ )?needed|is recorded in|uncommitted|working tree|"
+        r"^in summary\b|\b(?:ticked|task \d|so far|no (?:\w+ )?needed|is recorded in|should now|uncommitted|"
+        r"working tree|"
         r"still open|open items|unchanged|as you asked|next steps?|remaining|"
         r"left to do|todo)\b|\b(?:(?:güncel|düzelt|ek|doğru|ekle)\w*(?:lendi|ildi|landı|ndi)|yeşil|geçti|tamam|"
         r"yayında|açıldı)\b|통과|완료|성공",

@@ -21,6 +21,7 @@ _ANSWERING, _ANSWER = 3, 1.4  # words shared with the question, least score
 _LEFT_OUT = {"deixis", "offer", "option", "outcome"}
 _REASONING = {"reason", "cause", "constraint"}  # all that a human's own words need besides
 _UNSURE = {"hedge", "question"}
+_SPEAKING = 90  # characters of an answer that needs no question
 _ALONE = 6  # words that carry a topic
 _TELLING = 4  # a question of fewer words does not say what it is about
 
@@ -123,7 +124,7 @@ def _asked(session: Session, exchange: Exchange, scored: Sequence[tuple[Sentence
         telling = not requested and not scoring.leans(anchor) and len(sentences.words(anchor)) >= _TELLING
         if not telling and (leans or (shared < _ANSWERING and len(first.words) < _ALONE)):
             return
-        if not telling or (shared >= _ANSWERING and not leans):
+        if not telling or (shared >= _ANSWERING and not leans and len(first.text) >= _SPEAKING):
             anchor = ""  # the answer says itself what it is about
     text = wording.joined(
         wording.without_filler(cut(anchor, _ANCHOR)), (wording.without_filler(said.text) for said, _ in tail), " — "
@@ -153,7 +154,11 @@ def _statements(scored: Sequence[tuple[Sentence, Score]]) -> list[Statement]:
         else:
             groups.append([at])
     for group in groups:
-        for at in (group[0] - 1, group[-1] + 1, *range(group[0], group[-1])):
+        # A human's own words say enough, unless they are few: then what stands before them names the matter.
+        worded = any(scored[at][1].worded and not scored[at][0].pasted for at in group)
+        few = len(sentences.words(scored[group[0]][0].text)) <= _TELLING
+        around = [group[0] - 1] * (few or not worded) + [group[-1] + 1] * (not worded)
+        for at in (*around, *range(group[0], group[-1])):
             fits = 0 <= at < len(scored) and at not in kept and _size(scored, [*group, at]) <= _STATEMENT
             if fits and scored[at][1].value >= 0.0 and scored[at][1].cues.isdisjoint(scoring.PASSING):
                 group.append(at)

@@ -50,4 +50,4 @@ def without_filler(text: str) -> str:
 
 def ended(text: str) -> str:
     """With a full stop."""
-    return text if not text or text[-1] in ".!?。！？…:" else f"{text.rstrip(',;')}."
+    return text if not text or text.rstrip("\"”’')")[-1:] in tuple(".!?。！？…:") else f"{text.rstrip(',;')}."

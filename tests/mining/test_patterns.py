@@ -186,6 +186,12 @@ def test_cause_is_dropped_when_it_is_ruled_out_later() -> None:
     assert "price_key" not in talk.texts()
 
 
+def test_agent_that_repeats_a_correction_does_not_rule_it_out() -> None:
+    talk = Talk().human("no, that's wrong: `fetch.toml` belongs to `mirror.py`, the loader only reads `limits.toml`")
+    talk.agent("`fetch.toml` and `limits.toml` was wrong in my list: it is not the loader.")
+    assert "belongs to `mirror.py`" in one(talk).content
+
+
 def test_answer_to_a_question_of_the_agent_is_kept() -> None:
     talk = Talk().add("answer", "What should happen when the login has expired? — Redirect to the login page")
     assert one(talk).content == "What should happen when the login has expired? — Redirect to the login page"
