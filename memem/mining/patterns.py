@@ -115,7 +115,9 @@ def distinct(session: Session, found: list[Lesson]) -> list[Lesson]:
         rivals = [
             at
             for at, (other, theirs) in enumerate(kept)
-            if len(ours & theirs) > _SAME * max(1, min(len(ours), len(theirs))) and not _siblings(lesson, other)
+            if len(ours & theirs) > _SAME * max(1, min(len(ours), len(theirs)))
+            and not _siblings(lesson, other)
+            and (other.human or not lesson.human)  # a guess does not stand for a human's words
         ]
         if not rivals:
             kept.append((lesson, ours))

@@ -10,7 +10,8 @@ from memem.mining.exchanges import Exchange
 _FILLER = re.compile(
     r"^(?:(?:ok(?:ay)?|hmm+|yes|yeah|no|so|also|and|well|ah|oh|great|perfect|good|nice|cool|right|now|but|then|"
     r"actually|please|found it|just|wait|the fix is straightforward)\b\s*[,.:;!…—-]+\s*|(?:and|so|but|also|"
-    r"ok) (?=\w)|(?:any ideas?|change (?:in|of) plans?|(?:quick |one more )?question|looking at this|"
+    r"ok) (?=\w)|(?:that['’]s (?:wrong|incorrect|not (?:right|true))|any ideas?|change (?:in|of) plans?|"
+    r"(?:quick |one more )?question|looking at this|"
     r"one (?:more )?thing|also|fyi|btw|"
     r"by the way|"
     r"note|answer|(?:so )?(?:short |the )?answer(?: is)?|in short|bottom line|root cause|summary|tl;?dr|"
