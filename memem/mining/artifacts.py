@@ -59,7 +59,7 @@ def commits(session: Session) -> Iterator[Lesson]:
             for message in _messages(event.kind, event.text):
                 subject, _, body = message.partition("\n")
                 title = wording.ended(wording.without_filler(_PREFIX.sub("", sentences.plain(subject))))
-                if _HOUSEKEEPING.match(subject) or _HOUSEKEEPING.match(title) or _REVIEW.search(title):
+                if _HOUSEKEEPING.match(subject) or _HOUSEKEEPING.match(title) or _REVIEW.search(title[:200]):
                     continue
                 for rank, (value, told) in enumerate(_reasons(body)):
                     text = f"{title} {told}"
