@@ -1,0 +1,75 @@
+"""The whole loop in the real client: a session talks, its own transcript is mined, the next one knows; nothing echoes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .client import Client, snapshot
+from .messages import Use
+
+pytestmark = pytest.mark.e2e
+
+GET = "mcp__plugin_memem_memem__memory_get"
+SEARCH = "mcp__plugin_memem_memem__memory_search"
+ROUNDS = 10
+# A decision with its reason, and later the same human takes a part of it back.
+DECISION = (
+    "We always store prices of invoices as integer cents in PostgreSQL, because floats lost a cent per thousand "
+    "invoices in March. Please add the column."
+)
+ANSWER = "The column `price_cents` is in `shop.py` now, as a 32-bit integer."
+CORRECTION = (
+    "No, not a 32-bit integer: price columns must always be bigint, because one wholesale invoice overflowed in May."
+)
+CORRECTED = "You're right, 32 bits overflow. The column `price_cents` is a bigint now."
+LESSON = "floats lost a cent per thousand"
+CORRECTED_LESSON = "must always be bigint"
+RELATED = (
+    "Which type should the new column for prices of invoices have?",
+    "Why do we store prices of invoices as integer cents?",
+)
+
+
+def test_what_one_session_taught_reaches_the_next_and_never_echoes(installed: Client, plugin: Path) -> None:
+    installed.run(DECISION, [ANSWER])
+    installed.run(CORRECTION, [CORRECTED], ["--continue"])
+    first = mine(installed, plugin)
+    notes = snapshot(installed.notes)
+    texts = "\n".join(text.decode() for text in notes.values())
+    assert LESSON in texts, first
+    assert CORRECTED_LESSON in texts, first
+    ids = [outcome["memory"]["id"] for outcome in first]
+
+    second = installed.run(RELATED[0], ["A bigint of cents."])
+    assert LESSON in second.first.context_of("UserPromptSubmit")
+    assert CORRECTED_LESSON in second.first.text
+
+    for number in range(ROUNDS):
+        # Injected at the start and with the prompt, then searched and read in full by the model.
+        looked_up = [Use(SEARCH, {"query": "prices invoices cents"}), Use(GET, {"ids": ids})]
+        session = installed.run(RELATED[number % 2], [*looked_up, "A bigint of cents, as noted."])
+        assert LESSON in session.first.context_of("UserPromptSubmit"), number
+        assert any(LESSON in request.last_tool_result() for request in session.requests), number
+        assert saved(mine(installed, plugin)) == [], number
+        assert snapshot(installed.notes) == notes, number
+    assert len(transcripts(installed)) == ROUNDS + 2
+
+
+def mine(client: Client, plugin: Path) -> list[dict[str, object]]:
+    """Mine all sessions of the client, as a user does; answers an outcome for each lesson."""
+    done = client.memem(plugin, "mine", "--json", str(client.home / ".claude" / "projects"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [outcome for mined in json.loads(done.stdout) for outcome in mined["outcomes"]]
+
+
+def saved(outcomes: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Those that are more than words known before."""
+    return [outcome for outcome in outcomes if outcome["action"] != "skipped"]
+
+
+def transcripts(client: Client) -> list[Path]:
+    """The sessions that the client kept."""
+    return sorted((client.home / ".claude" / "projects").glob("*/*.jsonl"))
