@@ -115,7 +115,7 @@ def _row(size: int, cases: list[Case], misses: bool) -> None:
 
 def _shown(case: Case) -> list[str]:
     query = Query(text=case.prompt, scope=SCOPE, limit=SHOWN, budget=4000)
-    return slices.for_prompt(case.index, query, "", dict).ids
+    return slices.for_prompt(case.index, query, "", lambda _: {}).ids
 
 
 def _served(answers: list[tuple[Case, list[str]]], group: str) -> str:

@@ -12,6 +12,15 @@ root=${root%/*}
 state=${MEMEM_DIR:-${CORTEX_DIR:-${HOME:+$HOME/.memem}}}
 # shellcheck disable=SC2088 # a settings file holds the tilde unexpanded, and memem reads it as the home folder
 case $state in '~/'*) state=${HOME-}/${state#??} ;; esac
+if [ "$event" = PreToolUse ]; then # every file that is read pays for this, so it ends here unless it is switched on
+    gating=${MEMEM_PRETOOL_GATING-}
+    if [ -z "$gating" ] && [ -n "$state" ] && [ -f "$state/hook.conf" ]; then
+        while IFS= read -r line; do
+            case $line in pretool_gating=*) gating=${line#*=} ;; esac
+        done 2>/dev/null <"$state/hook.conf"
+    fi
+    case $gating in '' | 0 | no | off | false | False) exit 0 ;; esac
+fi
 if [ -n "$state" ]; then
     [ -f "$state/hook.conf" ] && IFS= read -r py 2>/dev/null <"$state/hook.conf"
     cache=-Xpycache_prefix=$state/pycache # the plugin folder may be read-only, or shared by several Pythons

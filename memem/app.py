@@ -138,7 +138,7 @@ class Memem(Sessions):
         query = Query(
             text=prompt, scope=self.scope(scope), limit=self.config.prompt_limit, budget=self.config.prompt_budget
         )
-        return slices.for_prompt(self.index, query, self.config.memory_root, dict)
+        return slices.for_prompt(self.index, query, self.config.memory_root, lambda _: {})
 
     @verb
     def session_start(self, scope: str = "") -> Slice:

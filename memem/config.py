@@ -74,6 +74,15 @@ class Config(Value):
     prompt_budget: int = option(
         4000, "MEMEM_PROMPT_BUDGET", "Size of what one prompt injects, in UTF-16 units (at most 9500; 0 for none)."
     )
+    pretool_gating: bool = option(
+        False, "MEMEM_PRETOOL_GATING", "Before a file is read, inject the notes that concern it."
+    )
+    topic_shift_threshold: float = option(
+        0.3,
+        "MEMEM_TOPIC_SHIFT_THRESHOLD",
+        "Memories may be shown again when less than this share of what a prompt is about was a topic of the session's "
+        "last four prompts; 0 for never.",
+    )
     project_aliases: str = option(
         "", "MEMEM_PROJECT_ALIASES", "Other names of projects: `old=new`, separated by commas."
     )

@@ -27,12 +27,10 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     (MEMEM, "MEMEM_SESSION_START_LIMIT MEMEM_COMPACT_INDEX_LIMIT MEMEM_SESSION_START_PROMPT_BUDGET", ""),
     (MEMEM, "MEMEM_PYTHON", "Read by bootstrap.sh: the interpreter to use."),
     (MEMEM, "MEMEM_HOOK_DISABLE", "Read by the hooks: any value silences them."),
-    (MEMEM, "MEMEM_PRETOOL_GATING", "Reading a file brings no notes yet; prompts that name it do."),
-    (MEMEM, "MEMEM_TOPIC_SHIFT_THRESHOLD", "Each prompt is looked at by itself, so there is no shift to detect."),
+    (MEMEM, "MEMEM_PRETOOL_GATING MEMEM_TOPIC_SHIFT_THRESHOLD MEMEM_MINER_SETTLE_SECONDS MEMEM_HAIKU_TIMEOUT", ""),
     (
         MEMEM,
-        "MEMEM_MINER_SETTLE_SECONDS MEMEM_DAEMON_CMD MEMEM_BACKOFF_INITIAL MEMEM_MINER_HARD_RETRY_CAP "
-        "MEMEM_ALLOW_TEST_MINER MEMEM_DREAM_AUTO",
+        "MEMEM_DAEMON_CMD MEMEM_BACKOFF_INITIAL MEMEM_MINER_HARD_RETRY_CAP MEMEM_ALLOW_TEST_MINER MEMEM_DREAM_AUTO",
         _SERVICE,
     ),
     (
@@ -40,7 +38,7 @@ ROWS: tuple[tuple[str, str, str], ...] = (
         "MEMEM_EXCLUDED_SESSION_PROJECTS MEMEM_SUBPROCESS_PROMPT_PREFIXES",
         "Name the folders to read yourself: `memem mine PATH`. memem's own calls are recognised without prefixes.",
     ),
-    (MEMEM, "MEMEM_HAIKU_TIMEOUT MEMEM_RERANK_MODEL", _MODEL),
+    (MEMEM, "MEMEM_RERANK_MODEL", _MODEL),
     (MEMEM, "MEMEM_HOOK_TASK_MODE", "A slice has one form for every task."),
     (MEMEM, "MEMEM_ACTIVE_SLICE_TRANSCRIPTS", "`memem transcripts` searches them; a slice holds notes only."),
     (MEMEM, "MEMEM_SESSION_START_FULL", "Notes of layer 0 begin a session in full; move a note with `layer: 0`."),

@@ -55,7 +55,7 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         "daily_usd": "0.5",
     }.get(name, "1")
     for variable in spec.env:  # type: ignore[attr-defined]
-        assert str(getattr(resolve({**environ, variable: value}, {})[0], name)) in (value, "True")
+        assert str(getattr(resolve({**environ, variable: value}, {})[0], name)) in (value, "True", "1.0")
 
 
 @pytest.mark.parametrize(
@@ -180,3 +180,14 @@ def test_every_option_says_what_it_does() -> None:
     for name, spec in options():
         assert spec.env, name
         assert spec.help.endswith("."), name
+
+
+@pytest.mark.parametrize(("value", "share"), [("0", 0.0), ("0.25", 0.25), (".5", 0.5), (" 1 ", 1.0)])
+def test_share_is_a_number_from_0_to_1(environ: dict[str, str], value: str, share: float) -> None:
+    assert load({**environ, "MEMEM_TOPIC_SHIFT_THRESHOLD": value}).topic_shift_threshold == share
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.1", "1e-3", "0.3.1", ".", "many", "٣", "0" * 5000])
+def test_what_is_no_share_is_refused(environ: dict[str, str], value: str) -> None:
+    with pytest.raises(BadInput, match="MEMEM_TOPIC_SHIFT_THRESHOLD"):
+        load({**environ, "MEMEM_TOPIC_SHIFT_THRESHOLD": value})

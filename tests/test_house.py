@@ -23,7 +23,7 @@ PACKAGE = ROOT / "memem"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 # The doors behind which every error ends: the hook, and a call of a tool. Others pass unknown errors on.
-DOORS = ("hook.py", "tools/stdio.py", "cli/main.py", "daemon/worker.py")
+DOORS = ("hook/__init__.py", "tools/stdio.py", "cli/main.py", "daemon/worker.py")
 # All that the hook loads beyond a bare interpreter. Each pays on every prompt, so a new name here needs a reason;
 # `_sqlite3` itself brings functools and collections, and text beyond ASCII the codec and unicodedata.
 HOOK_LOADS = set(
@@ -31,7 +31,8 @@ HOOK_LOADS = set(
     __future__ _json _sqlite3 math unicodedata encodings.utf_16_le
     _collections _collections_abc _functools _operator collections functools itertools keyword operator reprlib types
     _stat genericpath os os.path posixpath stat
-    memem memem.config memem.errors memem.hook memem.index memem.index.reader memem.index.schema memem.models
+    memem memem.config memem.errors memem.hook memem.hook.call memem.hook.prompts
+    memem.index memem.index.reader memem.index.schema memem.models
     memem.project memem.recall memem.recall.evidence memem.recall.render memem.recall.slices memem.recall.steps
     memem.sqlite memem.state memem.state.store memem.text memem.value
     """.split()
@@ -98,7 +99,15 @@ TABLES = ("core",)  # functions that are one literal: the table of tools
 
 def test_environment_is_read_where_processes_begin_only() -> None:
     # config reads settings; the others hand the environment on, or give it to a process that they start.
-    allowed = {"config.py", "hook.py", "stores.py", "bootstrap.py", "install.py", "fetch_uv.py", "daemon/entry.py"}
+    allowed = {
+        "config.py",
+        "hook/__init__.py",
+        "stores.py",
+        "bootstrap.py",
+        "install.py",
+        "fetch_uv.py",
+        "daemon/entry.py",
+    }
     readers = {place for place, node in nodes(ast.Attribute) if ast.unparse(node) == "os.environ"}
     readers |= {place for place, node in nodes(ast.Call) if called(node) in ("os.getenv", "getenv")}
     assert {place.partition(":")[0] for place in readers} <= allowed, readers
@@ -158,12 +167,17 @@ def test_hooks_ask_for_more_time_than_they_take_themselves() -> None:
     from memem import hook
 
     events = json.loads((ROOT / "hooks" / "hooks.json").read_text(encoding="utf-8"))["hooks"]
+    named = set()
     for event, entries in events.items():
-        (entry,) = entries
-        assert "matcher" not in entry  # a matcher misses the sources that newer clients add
-        (command,) = entry["hooks"]
-        assert command["command"] == f'sh "${{CLAUDE_PLUGIN_ROOT}}/hooks/memem.sh" {event}'
-        assert hook._DEADLINES.get(event, hook._DEADLINE) < command["timeout"]
+        for entry in entries:
+            # A matcher misses the sources that newer clients add; but not every tool may pay for a shell.
+            assert ("matcher" in entry) == (event == "PreToolUse")
+            (command,) = entry["hooks"]
+            shim, _, name = command["command"].rpartition(" ")
+            assert shim == 'sh "${CLAUDE_PLUGIN_ROOT}/hooks/memem.sh"'
+            assert hook.EVENTS[name].seconds < command["timeout"]
+            named.add(name)
+    assert named == set(hook.EVENTS)
 
 
 def test_every_option_is_documented() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from memem import sqlite
-from memem.index.schema import FILE_NAME, LIVE, ready, row_memory, scope_term
+from memem.index.schema import FILE_NAME, LIST_SEPARATOR, LIVE, ready, row_memory, scope_term
 from memem.models import Candidate
 from memem.value import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ _SEARCH = """
         (SELECT rowid, rank FROM terms WHERE terms MATCH ? ORDER BY rank LIMIT ?) AS best
     JOIN notes ON notes.rowid = best.rowid ORDER BY best.rank"""
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
+_IN_SCOPE = "project IN ({}) AND layer <= ? AND status IN ('active', 'open') AND replaced_by = ''"
 _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid IN ({})"
 
 
@@ -123,11 +124,15 @@ class Index:
             return []
         return self.notes("substr(lower(id), 1, ?) = ?", (len(prefix), prefix.lower()))
 
-    def in_scope(self, scope: Scope) -> list[Candidate]:
-        """Live notes of a scope of layers 0 to 2, ordered by layer and id."""
-        marks = ",".join("?" * len(scope.names))
-        where = f"project IN ({marks}) AND layer <= 2 AND status IN ('active', 'open') AND replaced_by = ''"
-        return self.notes(where, scope.names, order="layer, id")
+    def in_scope(self, scope: Scope, deepest: int = 2) -> list[Candidate]:
+        """Live notes of a scope of layers 0 to `deepest`, ordered by layer and id."""
+        return self.notes(_IN_SCOPE.format(_marks(scope)), (*scope.names, deepest), order="layer, id")
+
+    def paths_in_scope(self, scope: Scope) -> list[tuple[int, list[str]]]:
+        """Row and globs of the live notes of a scope that concern certain paths."""
+        query = f"SELECT rowid, paths FROM notes WHERE {_IN_SCOPE.format(_marks(scope))} AND paths != ''"  # noqa: S608
+        rows = self.connection.execute(query, (*scope.names, 2))
+        return [(row[0], row[1].split(LIST_SEPARATOR)) for row in rows]
 
     def root_commit(self, git_folder: str) -> str:
         """The remembered first commit of a repository, or nothing."""
@@ -138,6 +143,10 @@ class Index:
         """Path and problem of every note that could not be read as it should."""
         query = "SELECT path, problem FROM notes WHERE problem != '' ORDER BY path"
         return [(row["path"], row["problem"]) for row in self.connection.execute(query)]
+
+
+def _marks(scope: Scope) -> str:
+    return ",".join("?" * len(scope.names))
 
 
 def _candidate(row: sqlite.Row, score: float = 0.0) -> Candidate:

@@ -20,7 +20,7 @@ LIVE = "_live"  # in force; no project's term begins like this
 AUTOMATIC = "_automatic"  # may be shown unasked
 
 LISTS = tuple(field for field in Memory.__fields__ if isinstance(Memory.__defaults__.get(field), tuple))
-_LIST_SEPARATOR = "\x1f"
+LIST_SEPARATOR = "\x1f"
 
 _COLUMNS = ", ".join(
     f"{field} {'INTEGER' if isinstance(Memory.__defaults__.get(field), int) else 'TEXT'} NOT NULL"
@@ -57,7 +57,7 @@ def ready(connection: Connection) -> bool:
 def memory_values(memory: Memory) -> list[Any]:
     """The columns of a memory in order of its fields."""
     return [
-        _LIST_SEPARATOR.join(value) if isinstance(value, tuple) else value
+        LIST_SEPARATOR.join(value) if isinstance(value, tuple) else value
         for value in (getattr(memory, field) for field in Memory.__fields__)
     ]
 
@@ -66,7 +66,7 @@ def row_memory(row: Row) -> Memory:
     """The memory of a row that selected all columns of `notes`."""
     values: dict[str, Any] = {field: row[field] for field in Memory.__fields__}
     for field in LISTS:
-        values[field] = tuple(values[field].split(_LIST_SEPARATOR)) if values[field] else ()
+        values[field] = tuple(values[field].split(LIST_SEPARATOR)) if values[field] else ()
     return Memory(**values)
 
 

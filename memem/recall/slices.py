@@ -11,23 +11,60 @@ from memem.text import query_terms, terms
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from memem.index.reader import Index
 
+    Shown = Callable[[Sequence[Candidate]], Mapping[str, str]]  # relevant candidates → ids shown before, with etags
+
 _WIDE = 4  # candidates fetched for each one asked for, since steps drop some
+_MOST_CLOSE = 50
+_NAMING = 3  # so many parts of a file's path tell what it is about; those above are the same for all files
 STANDING_KINDS = ("directive", "blocker")
 
 
-def for_prompt(index: Index, query: Query, vault: str, shown: Callable[[], Mapping[str, str]]) -> Slice:
+def for_prompt(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
     """What to volunteer for a prompt: the relevant few that the session has not seen, or nothing.
 
-    `shown` is asked only when there is something to show, since most prompts are answered with silence.
+    `shown` is asked, with what is relevant, only when there is something to show: most prompts are answered with
+    silence.
     """
-    found = relevant(query.text, index, query.scope)
-    if found:
-        found = steps.run(Occasion(query=query, vault=vault, shown=shown()), found, steps.PROMPT_STEPS)
-    return Slice(query=query, found=tuple(found))
+    return _unseen(query, vault, shown, relevant(query.text, index, query.scope))
+
+
+def for_file(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
+    """What to volunteer when a file is read: notes whose paths concern it, the closest first, then those that name it.
+
+    `query.paths` are the paths of the file below the checkout and below the session's folder.
+    """
+    from memem.recall.paths import closeness, names
+
+    close = {row: closeness(globs, query.paths) for row, globs in index.paths_in_scope(query.scope)}
+    closest = sorted((row for row in close if close[row]), key=lambda row: -close[row])[:_MOST_CLOSE]
+    found = index.notes(f"rowid IN ({','.join('?' * len(closest))})", closest) if closest else []
+    found.sort(key=lambda candidate: closest.index(candidate.row))
+    path = query.paths[0] if query.paths else ""
+    for candidate in relevant("/".join(path.split("/")[-_NAMING:]), index, query.scope):
+        # Files share the words of their folders and endings: the words alone are no evidence.
+        if candidate.row not in closest and names(f"{candidate.memory.title}\n{candidate.memory.body}", path):
+            found.append(candidate)
+    return _unseen(query, vault, shown, found)
+
+
+def for_agent(index: Index, query: Query, vault: str, fitting: Sequence[str]) -> Slice:
+    """What a sub-agent starts with: the project's identity, and the memories that were found to fit its task."""
+    pinned = steps.run(Occasion(query=query, vault=vault), index.in_scope(query.scope, deepest=0), steps.SESSION_STEPS)
+    known = {candidate.memory.id for candidate in pinned}
+    ids = [memory for memory in fitting if memory not in known]
+    found = index.notes(f"id IN ({','.join('?' * len(ids))})", ids) if ids else []
+    found.sort(key=lambda candidate: ids.index(candidate.memory.id))
+    found = steps.run(Occasion(query=query, vault=vault), found, steps.PROMPT_STEPS)
+    kept = {candidate.row for candidate in steps.within_budget(Occasion(query=query), [*pinned, *found])}
+    return Slice(
+        query=query,
+        pinned=tuple(candidate for candidate in pinned if candidate.row in kept),
+        found=tuple(candidate for candidate in found if candidate.row in kept),
+    )
 
 
 def for_session(index: Index, query: Query, vault: str) -> Slice:
@@ -64,6 +101,12 @@ def for_question(index: Index, query: Query) -> Slice:
 def for_search(index: Index, query: Query) -> Slice:
     """An explicit search, through all projects (the scope's own first) and all layers."""
     found = steps.run(Occasion(query=query), _matching(index, query, LIVE), steps.SEARCH_STEPS)
+    return Slice(query=query, found=tuple(found))
+
+
+def _unseen(query: Query, vault: str, shown: Shown, found: list[Candidate]) -> Slice:
+    if found:
+        found = steps.run(Occasion(query=query, vault=vault, shown=shown(found)), found, steps.PROMPT_STEPS)
     return Slice(query=query, found=tuple(found))
 
 

@@ -1,4 +1,4 @@
-"""The whole loop in the real client: a session talks, its own transcript is mined, the next one knows; nothing echoes."""
+"""The whole loop in the real client: a session is mined, the next one is told, and nothing comes back as an echo."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import pytest
 
 from .client import Client, snapshot
 from .messages import Use
+from .test_real_client import save
 
 pytestmark = pytest.mark.e2e
 
 GET = "mcp__plugin_memem_memem__memory_get"
 SEARCH = "mcp__plugin_memem_memem__memory_search"
+ABOUT_FILE = "shop.py must stay free of imports, because the kiosk runs it alone."
+TASK = "Find out why prices of invoices are stored as integer cents"
 ROUNDS = 10
 # A decision with its reason, and later the same human takes a part of it back.
 DECISION = (
@@ -34,7 +37,8 @@ RELATED = (
 
 
 def test_what_one_session_taught_reaches_the_next_and_never_echoes(installed: Client, plugin: Path) -> None:
-    installed.run(DECISION, [ANSWER])
+    installed.extra["MEMEM_PRETOOL_GATING"] = "1"
+    installed.run(DECISION, [save(ABOUT_FILE, "No imports in shop.py"), ANSWER])
     installed.run(CORRECTION, [CORRECTED], ["--continue"])
     first = mine(installed, plugin)
     notes = snapshot(installed.notes)
@@ -48,11 +52,18 @@ def test_what_one_session_taught_reaches_the_next_and_never_echoes(installed: Cl
     assert CORRECTED_LESSON in second.first.text
 
     for number in range(ROUNDS):
-        # Injected at the start and with the prompt, then searched and read in full by the model.
-        looked_up = [Use(SEARCH, {"query": "prices invoices cents"}), Use(GET, {"ids": ids})]
+        # Injected at the start, with the prompt, before a file and into a sub-agent; searched and read by the model.
+        looked_up = [
+            Use(SEARCH, {"query": "prices invoices cents"}),
+            Use(GET, {"ids": ids}),
+            Use("Read", {"file_path": str(installed.project / "shop.py")}),
+            Use("Agent", {"description": "Look", "prompt": TASK, "subagent_type": "general-purpose"}),
+        ]
         session = installed.run(RELATED[number % 2], [*looked_up, "A bigint of cents, as noted."])
         assert LESSON in session.first.context_of("UserPromptSubmit"), number
         assert any(LESSON in request.last_tool_result() for request in session.requests), number
+        assert any(ABOUT_FILE in request.context_of("PreToolUse:Read") for request in session.requests), number
+        assert any(LESSON in request.context_of("SubagentStart") for request in session.requests), number
         assert saved(mine(installed, plugin)) == [], number
         assert snapshot(installed.notes) == notes, number
     assert len(transcripts(installed)) == ROUNDS + 2

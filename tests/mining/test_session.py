@@ -118,6 +118,8 @@ def test_a_line_starts_after_the_end_of_the_one_before(tmp_path: Path, at: int, 
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b"one\ntwo\nend")
     assert line_start(path, at) == (found if at < 90 else at - 1)
+
+
 @pytest.mark.parametrize("record", ["of 2.x", "of 1.x"])
 def test_what_a_published_memem_had_mined_is_not_mined_twice(
     memem: Memem, home: Config, session: Path, record: str

@@ -25,8 +25,13 @@ def tunnel(number: int, **fields: object) -> Memory:
     return memory(number, f"The redis staging tunnel has a quirk of number{number}", **fields)
 
 
+def nothing(_: object) -> dict[str, str]:
+    """What a session has seen that has just begun."""
+    return {}
+
+
 def volunteered(*memories: Memory, **fields: object) -> list[str]:
-    return slices.for_prompt(filled(*memories), query(**fields), "", dict).ids
+    return slices.for_prompt(filled(*memories), query(**fields), "", nothing).ids
 
 
 @pytest.mark.parametrize(
@@ -46,7 +51,7 @@ def volunteered(*memories: Memory, **fields: object) -> list[str]:
 )
 def test_history_archive_guesses_and_foreign_words_are_never_volunteered(fields: dict[str, object]) -> None:
     index = filled(tunnel(1, **fields), tunnel(2))
-    assert slices.for_prompt(index, query(), "", dict).ids == [tunnel(2).id]
+    assert slices.for_prompt(index, query(), "", nothing).ids == [tunnel(2).id]
     assert slices.for_session(index, query(), "").ids == [tunnel(2).id]
 
 
@@ -61,7 +66,7 @@ def test_copies_of_one_text_are_shown_once() -> None:
 
 
 def test_shown_is_asked_only_when_there_is_something_to_show() -> None:
-    def forbidden() -> dict[str, str]:
+    def forbidden(_: object) -> dict[str, str]:
         raise AssertionError("the state was opened for nothing")
 
     assert slices.for_prompt(filled(tunnel(1)), query("write a limerick"), "", forbidden).ids == []
@@ -69,8 +74,8 @@ def test_shown_is_asked_only_when_there_is_something_to_show() -> None:
 
 def test_shown_memory_comes_again_when_its_note_changed() -> None:
     index = filled(tunnel(1))
-    assert slices.for_prompt(index, query(), "", lambda: {tunnel(1).id: "0"}).ids == []
-    assert slices.for_prompt(index, query(), "", lambda: {tunnel(1).id: "before"}).ids == [tunnel(1).id]
+    assert slices.for_prompt(index, query(), "", lambda _: {tunnel(1).id: "0"}).ids == []
+    assert slices.for_prompt(index, query(), "", lambda _: {tunnel(1).id: "before"}).ids == [tunnel(1).id]
 
 
 def test_whatever_a_slice_holds_is_rendered(tmp_path: Path) -> None:
@@ -79,7 +84,7 @@ def test_whatever_a_slice_holds_is_rendered(tmp_path: Path) -> None:
     for budget in (300, 500, 700, 1000, 2000, 4000, 8000, 20_000):
         asked = query(budget=budget, limit=12)
         for found, block in (
-            (prompt := slices.for_prompt(index, asked, "", dict), prompt_block(prompt)),
+            (prompt := slices.for_prompt(index, asked, "", nothing), prompt_block(prompt)),
             (start := slices.for_session(index, asked, ""), session_block(start)),
         ):
             assert utf16_length(block) <= min(budget, HOST_LIMIT)
@@ -117,7 +122,7 @@ def test_notes_that_changed_on_disk_are_left_out(tmp_path: Path) -> None:
     memem = home.open()
     root = memem.config.memory_root
     for found in (
-        slices.for_prompt(memem.index, query(), root, dict),
+        slices.for_prompt(memem.index, query(), root, nothing),
         slices.for_session(memem.index, query(), root),
     ):
         assert [item.path for item in found.found] == ["memories/2.md"]
@@ -149,12 +154,12 @@ def test_search_for_stop_words_only_is_still_a_search(text: str) -> None:
 
 def test_general_project_reads_only_general_notes() -> None:
     index = filled(tunnel(1), tunnel(2, project="general"))
-    assert slices.for_prompt(index, query(scope=Scope()), "", dict).ids == [tunnel(2).id]
+    assert slices.for_prompt(index, query(scope=Scope()), "", nothing).ids == [tunnel(2).id]
 
 
 def test_budget_of_nothing_means_silence() -> None:
     index = filled(tunnel(1), memory(2, "This project is a harbor", layer=0))
-    assert slices.for_prompt(index, query(), "", dict).ids
-    assert slices.for_prompt(index, query(budget=0), "", dict).ids == []
+    assert slices.for_prompt(index, query(), "", nothing).ids
+    assert slices.for_prompt(index, query(budget=0), "", nothing).ids == []
     start = slices.for_session(index, query(budget=0), "")
     assert (start.pinned, session_block(start)) == ((), "")
