@@ -91,6 +91,18 @@ class Call(Value):
         except sqlite.Error:
             return  # locked by a writer: the memory may be shown once more
 
+    def claimed(self, state: State | None, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """Those of them that no other hook shows at this moment: several tools may be called at once."""
+        if state is None or not self.context or not found:
+            return tuple(found)
+        from memem import sqlite
+
+        try:
+            fresh = state.claim(self.context, {item.memory.id: item.etag for item in found}, time.time())
+        except sqlite.Error:
+            return tuple(found)  # locked by a writer: the memory may be shown once more
+        return tuple(item for item in found if item.memory.id in fresh)
+
     def record(self, event: str, served: int, ids: Sequence[str] | None = None, agent: str = "") -> None:
         """Leave a line in the trail: how many were served, and for later events of the session which ids.
 

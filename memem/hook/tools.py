@@ -43,9 +43,9 @@ def before_read(call: Call) -> str:
 
     query = call.query(index, limit=config.prompt_limit, budget=config.prompt_budget, paths=paths)
     found = for_file(index, query, config.memory_root, shown)
-    told = answer("PreToolUse", file_block(found, os.path.basename(paths[0])))  # noqa: PTH119
     if opened:
-        call.mark_shown(opened[0], found.found)
+        found = found.replace(found=call.claimed(opened[0], found.found))
+    told = answer("PreToolUse", file_block(found, os.path.basename(paths[0])))  # noqa: PTH119
     call.record("file", len(found.found))
     return told
 

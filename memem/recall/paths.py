@@ -1,7 +1,8 @@
-"""Whether a note's paths concern a file. Globs as people write them: `src/auth/`, `*.sql`, `src/**/routes.ts`.
+"""Whether a note concerns a file: by the globs of its paths, or because its text names the file.
 
-A glob with a slash is meant from the top of the project, one without names a file or folder anywhere. What leads to
-a file concerns it. Brackets are no wildcard, because frameworks name files like `[id].tsx`.
+Globs are as people write them: `src/auth/`, `*.sql`, `src/**/routes.ts`. One with a slash is meant from the top of the
+project, one without names a file or folder anywhere; what leads to a file concerns it. Brackets are no wildcard,
+because frameworks name files like `[id].tsx`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,38 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_LONGEST = 300
-_MOST = 100
+_LONGEST, _MOST = 300, 100
 _LONGEST_TEXT = 20_000
 
 
-def closeness(globs: Sequence[str], names: Iterable[str]) -> float:
-    """How closely one of the globs names a file, known by several paths: the letters of the best; 0 for none."""
-    files = [name.split("/") for name in names]
-    return max((_letters(glob) for glob in globs[:_MOST] if any(_concerns(glob, file) for file in files)), default=0)
+class File:
+    """A file by its paths: below the checkout, and below the session's folder."""
 
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = [path.split("/") for path in paths]
+        self._parts = {part for path in self._paths for part in path}
+        self._known: dict[str, int] = {}  # many notes have the same globs
 
-def _letters(glob: str) -> int:
-    return sum(char.isalnum() for char in glob)
+    def closeness(self, globs: Sequence[str]) -> int:
+        """How closely one of the globs names the file: the letters of the best; 0 for none."""
+        return max((self._close(glob) for glob in globs[:_MOST]), default=0)
+
+    def _close(self, glob: str) -> int:
+        known = self._known.get(glob)
+        if known is None:
+            short = glob.strip()[:_LONGEST]
+            known = self._known[glob] = sum(char.isalnum() for char in short) if self._named_by(short) else 0
+        return known
+
+    def _named_by(self, glob: str) -> bool:
+        steps = [step for step in glob.removeprefix("./").split("/") if step]
+        # Most globs begin with a name, and most of these with another one than the file's.
+        if not steps or not (_is_wild(steps[0]) or steps[0] in self._parts):
+            return False
+        if len(steps) > 1:
+            return any(_leads_to(path, steps) for path in self._paths)
+        ends = -1 if glob.endswith("/") else None
+        return any(_fits(steps[0], part) for path in self._paths for part in path[:ends])
 
 
 def names(text: str, path: str) -> bool:
@@ -50,19 +70,17 @@ def _last_name(text: str) -> str:
     return text[at:]
 
 
-def _concerns(glob: str, file: list[str]) -> bool:
-    glob = glob.strip()[:_LONGEST]
-    steps = [step for step in glob.removeprefix("./").split("/") if step]
-    if not _letters(glob):  # `*` says nothing about any file
-        return False
-    if len(steps) == 1:
-        return any(_fits(steps[0], part) for part in (file[:-1] if glob.endswith("/") else file))
+def _is_wild(step: str) -> bool:
+    return "*" in step or "?" in step
+
+
+def _leads_to(path: Sequence[str], steps: Iterable[str]) -> bool:
     reached = {0}
     for step in steps:
         if step == "**":
-            reached = set(range(min(reached), len(file)))
+            reached = set(range(min(reached), len(path)))
         else:
-            reached = {at + 1 for at in reached if at < len(file) and _fits(step, file[at])}
+            reached = {at + 1 for at in reached if at < len(path) and _fits(step, path[at])}
         if not reached:
             return False
     return True
@@ -70,9 +88,10 @@ def _concerns(glob: str, file: list[str]) -> bool:
 
 def _fits(step: str, part: str) -> bool:
     """Whether a glob of one step fits a name. Greedy with one place to return to, so that no glob takes for ever."""
-    at = star = after = 0
+    if not _is_wild(step):
+        return step == part
+    at = place = star = after = 0
     starred = False
-    place = 0
     while place < len(part):
         if at < len(step) and step[at] == "*":
             starred, star, after = True, at, place

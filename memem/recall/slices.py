@@ -37,9 +37,10 @@ def for_file(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
 
     `query.paths` are the paths of the file below the checkout and below the session's folder.
     """
-    from memem.recall.paths import closeness, names
+    from memem.recall.paths import File, names
 
-    close = {row: closeness(globs, query.paths) for row, globs in index.paths_in_scope(query.scope)}
+    file = File(query.paths)
+    close = {row: file.closeness(globs) for row, globs in index.paths_in_scope(query.scope)}
     closest = sorted((row for row in close if close[row]), key=lambda row: -close[row])[:_MOST_CLOSE]
     found = index.notes(f"rowid IN ({','.join('?' * len(closest))})", closest) if closest else []
     found.sort(key=lambda candidate: closest.index(candidate.row))

@@ -161,6 +161,14 @@ class State:
         """When the body of each memory was injected last, in seconds, as far as that is remembered."""
         return dict(self.connection.execute("SELECT memory, max(at) FROM shown GROUP BY memory").fetchall())
 
+    def claim(self, session: str, etags: dict[str, str], now: float) -> list[str]:
+        """Mark bodies as shown; answers those that no other hook of the session has marked meanwhile."""
+        with sqlite.transaction(self.connection):
+            seen = self.shown(session)
+            fresh = {memory: etag for memory, etag in etags.items() if seen.get(memory) != etag}
+            self.mark_shown(session, fresh, now)
+        return list(fresh)
+
     def forget_shown(self, session: str, now: float) -> None:
         """The session lost its context (start, clear, compaction): everything may be shown again."""
         with sqlite.transaction(self.connection):

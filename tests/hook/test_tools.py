@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from memem.config import load
+from memem.hook.call import Call
 from memem.text import utf16_length
 
 from ..home import SHIM, Home
@@ -80,6 +82,22 @@ def test_note_about_a_file_is_shown_once_in_a_context(home: Home) -> None:
     assert read(home, "billing/invoice.py", agent_id="a-1") == ""
     home.start("compact")
     assert read(home, "billing/invoice.py")
+
+
+def test_note_that_another_hook_shows_at_the_same_moment_is_left_to_it(home: Home) -> None:
+    memory = home.save(ABOUT, paths=("billing/",))
+    call = Call(config=load(home.environ), payload={"session_id": "s-1"}, environ=home.environ)
+    memem = home.open()
+    found = memem.index.by_prefix(memory.id)
+    memem.close()
+    here, there = call.state(), call.state()  # two hooks, neither of which has seen the note as shown
+    assert call.claimed(here, found) == tuple(found)
+    assert call.claimed(there, found) == ()
+    assert call.claimed(there, [item.replace(etag="changed") for item in found])
+    assert call.claimed(None, found) == tuple(found)
+    for state in (here, there):
+        assert state
+        state.close()
 
 
 def test_what_is_never_volunteered_is_not_for_a_file_either(home: Home) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memem.recall.paths import closeness, names
+from memem.recall.paths import File, names
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from memem.recall.paths import closeness, names
     ],
 )
 def test_glob_concerns_the_file(glob: str, name: str) -> None:
-    assert closeness([glob], [name]) > 0
+    assert File([name]).closeness([glob]) > 0
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_glob_concerns_the_file(glob: str, name: str) -> None:
     ],
 )
 def test_glob_concerns_another_file(glob: str, name: str) -> None:
-    assert closeness([glob], [name]) == 0
+    assert File([name]).closeness([glob]) == 0
 
 
 def test_the_closest_glob_and_any_name_of_the_file_count() -> None:
-    assert closeness(["src/", "src/auth/token.py"], ["src/auth/token.py"]) == len("srcauthtokenpy")
-    assert closeness(["auth/token.py"], ["packages/shop/auth/token.py", "auth/token.py"]) > 0
+    assert File(["src/auth/token.py"]).closeness(["src/", "src/auth/token.py"]) == len("srcauthtokenpy")
+    assert File(["packages/shop/auth/token.py", "auth/token.py"]).closeness(["auth/token.py"]) > 0
 
 
 def test_glob_made_to_take_for_ever_is_answered_at_once() -> None:
-    assert closeness(["*a" * 150], ["a" * 100_000 + "b"]) == 0
-    assert closeness(["**/" * 100 + "x"], ["a/" * 2000 + "b"]) == 0
+    assert File(["a" * 100_000 + "b"]).closeness(["*a" * 150]) == 0
+    assert File(["a/" * 2000 + "b"]).closeness(["**/" * 100 + "x"]) == 0
 
 
 @pytest.mark.parametrize(
