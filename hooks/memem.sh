@@ -12,6 +12,9 @@ root=${root%/*}
 state=${MEMEM_DIR:-${CORTEX_DIR:-${HOME:+$HOME/.memem}}}
 # shellcheck disable=SC2088 # a settings file holds the tilde unexpanded, and memem reads it as the home folder
 case $state in '~/'*) state=${HOME-}/${state#??} ;; esac
+case $event in Stop | PreCompact | SessionEnd) # they only matter to a miner that was started
+    [ -n "$state" ] && [ -f "$state/.miner-opted-in" ] || exit 0 ;;
+esac
 if [ "$event" = PreToolUse ]; then # every file that is read pays for this, so it ends here unless it is switched on
     gating=${MEMEM_PRETOOL_GATING-}
     if [ -z "$gating" ] && [ -n "$state" ] && [ -f "$state/hook.conf" ]; then
@@ -40,7 +43,31 @@ from memem.bootstrap import use_environment
 from memem.config import load
 use_environment(load())
 from memem.app import Memem # not the command line, which needs a dependency that may still be missing
-Memem().sync()'
+Memem().sync()
+from memem.daemon.entry import ensure
+ensure(load())'
+note='import os, sys
+if sys.version_info < (3, 11): sys.exit(3)
+try: os.setsid()
+except OSError: pass
+sys.path.insert(0, sys.argv[1])
+from memem.install import use_environment
+from memem.config import load
+use_environment(load())
+from memem.daemon.entry import main
+main("note")'
+
+case $event in Stop | PreCompact | SessionEnd)
+    exec 3<&0 # a background command gets no other standard input
+    (
+        for py in "$py" python3 python3.14 python3.13 python3.12 python3.11; do
+            [ -n "$py" ] || continue
+            "$py" -I -S "$cache" -c "$note" "$root"
+            case $? in 3 | 126 | 127) ;; *) exit 0 ;; esac
+        done
+    ) <&3 >/dev/null 2>&1 &
+    exit 0 ;;
+esac
 
 for py in "$py" python3 python3.14 python3.13 python3.12 python3.11; do
     [ -n "$py" ] || continue

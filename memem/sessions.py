@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ from memem.state.ledger import Budget, Ledger
 from memem.state.store import State
 from memem.stores import Stores, verb
 from memem.text import query_terms
+from memem.transcripts.archive import Archive
 
 _NEAREST = 10
 _MOST_SUMMARY_LINES = 12
@@ -132,6 +134,7 @@ class Sessions(Stores):
         try:
             if source.head(path).ours:
                 return "a model call of memem"
+            self._archive(source, path)
             if not consent.read(self.config.dir).mining:
                 return "captured"
             reading = self._read(source, path)
@@ -207,6 +210,14 @@ class Sessions(Stores):
 
     def _engine(self, model: Model | None) -> Engine:
         return ModelEngine(model, lambda text: redact(text).text, self._nearest) if model else patterns
+
+    def _archive(self, source: ClaudeCode, path: Path) -> None:
+        def project_of(folder: str) -> str:
+            return self.scope("", folder).id if Path(folder).is_dir() else ""
+
+        with contextlib.closing(Archive(self.config.dir, source, project_of)) as archive:
+            archive.grow(path, redact=lambda text: redact(text).text)
+            archive.prune(self.config.archive_days)
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""

@@ -108,15 +108,16 @@ class Stores:
         self.vault = self._open_vault()
         if not self.vault.exists():
             open_vault(self.config.memory_root, self.config.dir)  # says what is wrong
-        done = sync(self.vault, self.index, bury=self._bury)
-        self._keep_tombstones()
-        self._remember_root_commit()
-        self._replay()
+        # Before the sync: a temporary file is a second name of its note, whose etag changes when it goes.
         if time.monotonic() - self._swept_at > _SWEEP_SECONDS:  # which walks through all folders
             self.vault.sweep()
             self._spool().sweep()
             rotate(self.config.dir)
             self._swept_at = time.monotonic()
+        done = sync(self.vault, self.index, bury=self._bury)
+        self._keep_tombstones()
+        self._remember_root_commit()
+        self._replay()
         self._synced_at = time.monotonic()
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
         return done

@@ -29,6 +29,10 @@ _DERIVED = (
     (r"hook\.conf(\.\d+)?", "compiled settings"),
     (r"\.capabilities(\.\d+)?", "what works here"),
     (r"\.memem-canary-[\d-]+", "left over by a check"),
+    (r"transcripts-v\d+\.db(-wal|-shm|-journal|\.damaged-\d+)?", "index of the archive"),
+    (r"miner\.lock", "lock of the miner"),
+    ("miner", "what wakes the miner"),
+    ("llm", "slots of model calls"),
     ("pycache", "compiled modules"),
     ("demo", "vault of the demo"),
 )
@@ -37,6 +41,10 @@ _KEPT = (
         r"state\.db(-wal|-shm|-journal|\.v\d+(\.\d+\.tmp)?)?",
         "what you deleted or edited, what sessions have seen, how far they were mined",
     ),
+    ("archive", "your archived sessions"),
+    (r"miner\.log(\.\d+)?", "log of the miner"),
+    (r"miner-stopped\.json", "why the miner ended itself"),
+    (r"\.miner-opted-in(\.\d+)?", "what you allowed the miner"),
     (r"config\.toml", "your settings"),
     (r"keys\.env", "your keys"),
     (r"events\.jsonl", "outcomes of the hooks"),
@@ -47,8 +55,8 @@ _KEPT = (
     (r"\.welcome-shown", "that you were welcomed"),
     ("spool", "saves that wait for the vault"),
 )
-_FOLDERS = ("pycache", "demo", "spool")
-_SHARED = ("events.jsonl", "bootstrap.log")  # a published memem writes them, too
+_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm")
+_SHARED = ("events.jsonl", "bootstrap.log", "miner.log", ".miner-opted-in")  # a published memem writes them, too
 _IN_ENV = re.compile(r"\.lock|[0-9a-f]{16}(-dev)?\.used|uv-[0-9a-z.]+|python|fetch-\w+")
 _MADE_BY_US = ("hook.conf", ".capabilities", ".vault-seen", "state.db", "env/.lock")
 
@@ -86,12 +94,14 @@ def uninstall(config: Config, *, state: bool, dry_run: bool, yes: bool) -> None:
         NotReady: sessions are running on it.
         Unavailable: something could not be removed.
     """
+    from memem.state import lock
+
     _refuse_strange(config)
     plan = make_plan(config, state=state)
     print("\n".join(_shown(plan, config)))
     if dry_run or plan.empty:
         return
-    if is_installing(config) or any(map(in_use, environments(config))):
+    if is_installing(config) or (lock.owner(config.dir) is None and any(map(in_use, environments(config)))):
         raise NotReady("sessions with memem are running: end them first, or its files would come back.")
     if not yes:
         if not (sys.stdin and sys.stdin.isatty()):
@@ -99,6 +109,8 @@ def uninstall(config: Config, *, state: bool, dry_run: bool, yes: bool) -> None:
         if input("\nRemove this? [y/N] ").strip().lower() not in ("y", "yes"):
             print("Nothing was removed.")
             return
+    if not lock.stop(config.dir) or any(map(in_use, environments(config))):
+        raise NotReady("the miner or a session with memem is still running: end it first, or its files come back.")
     failed = list(_carry_out(plan, config))
     if failed:
         raise Unavailable("not everything could be removed: " + "; ".join(failed))

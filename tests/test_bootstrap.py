@@ -30,7 +30,10 @@ from memem.bootstrap import EXIT_CODES
 REPOSITORY = Path(__file__).parent.parent
 PYTHON = Path(getattr(sys, "_base_executable", "") or sys.executable)
 SITE = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-MODULES = "__init__ bootstrap install uninstall published fetch_uv config errors value sqlite vault/__init__ vault/seen"
+MODULES = (
+    "__init__ bootstrap install uninstall published fetch_uv config errors value sqlite vault/__init__ vault/seen "
+    "state/__init__ state/lock process"
+)
 AWKWARD = 'it\'s a "quoted" földer ☕'
 
 SERVER = """
@@ -77,7 +80,7 @@ class Machine:
     shell: str = "sh"
 
     def __post_init__(self) -> None:
-        for name in ("home", "programs", "checkout/memem/vault"):
+        for name in ("home", "programs", "checkout/memem/vault", "checkout/memem/state"):
             (self.folder / name).mkdir(parents=True)
         for name in "sh date mkdir readlink chmod".split():
             (self.programs / name).symlink_to(shutil.which(name) or f"/bin/{name}")

@@ -9,14 +9,22 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from memem import sqlite
+from memem import consent, sqlite
+from memem.consent import Consent
+from memem.daemon.supervisor import wake
+from memem.state import lock
 from memem.text import utf16_length
 
 from .home import ROOT, SHIM, Home, context
+from .sources.transcripts import user, write
 
 REDIS = "Integration tests need Redis on port 6380, because 6379 is taken by the staging tunnel"
 ASKED = "why can the integration tests not reach redis?"
@@ -534,3 +542,55 @@ def test_notes_that_were_only_touched_are_shown_at_once(tmp_path: Path) -> None:
     for note in home.notes.iterdir():
         os.utime(note, (1, 1))
     assert REDIS in home.prompt(ASKED)
+
+
+def mining(home: Home) -> Path:
+    """A transcript of a session in the project, in a home whose owner started the miner."""
+    path = home.root / ".claude" / "projects" / "-work-harbor" / "one.jsonl"
+    write(path, user("From now on always run the tests with uv run poe test, bare pytest truncates the database."))
+    consent.write(str(home.state), Consent(capture=True, mining=True))
+    python = home.root / "python"  # with the packages that a private environment would hold
+    python.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} "$@"\n')
+    python.chmod(0o700)
+    (home.state / "hook.conf").write_text(f"{python}\n")
+    return path
+
+
+@pytest.mark.parametrize("event", ["Stop", "PreCompact", "SessionEnd"])
+def test_the_end_of_a_turn_is_silent_and_costs_nothing_without_a_miner(home: Home, event: str) -> None:
+    assert home.shim(event, '{"session_id": "one", "transcript_path": "/x.jsonl"}') == ""
+    assert not (home.state / "state.db").exists()
+
+
+def test_a_session_that_ended_is_queued_and_mined_at_once(home: Home) -> None:
+    path = mining(home)
+    told = {"session_id": "one", "transcript_path": str(path), "hook_event_name": "SessionEnd", "reason": "exit"}
+    try:
+        assert home.shim("SessionEnd", json.dumps(told)) == ""
+        assert soon(lambda: any(home.notes.glob("*.md"))), "long before the time in which a session settles"
+    finally:
+        consent.withdraw(str(home.state))
+        wake(str(home.state))
+        assert soon(lambda: lock.owner(str(home.state)) is None)
+
+
+def test_a_path_that_is_no_transcript_of_ours_is_not_queued(home: Home) -> None:
+    mining(home).unlink()
+    (home.root / "secret.jsonl").write_text("{}\n")
+    try:
+        home.shim("Stop", json.dumps({"transcript_path": str(home.root / "secret.jsonl"), "hook_event_name": "Stop"}))
+        assert soon(lambda: lock.owner(str(home.state)) is not None)
+        memem = home.open()
+        assert memem.jobs().listed() == []
+        memem.close()
+    finally:
+        consent.withdraw(str(home.state))
+        wake(str(home.state))
+        assert soon(lambda: lock.owner(str(home.state)) is None)
+
+
+def soon(is_so: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 20
+    while not is_so() and time.monotonic() < until:
+        threading.Event().wait(0.05)
+    return is_so()

@@ -12,13 +12,13 @@ import click
 from memem import consent
 from memem.cli.main import emit, json_option
 from memem.consent import Consent
-from memem.daemon import entry, lock, report, supervisor, worker
+from memem.daemon import entry, report, supervisor, worker
 from memem.daemon.settle import settle
 from memem.errors import BadInput, Unavailable
+from memem.state import lock
 from memem.state.jobs import DEAD, PENDING, RUNNING, Job
 
 _START_SECONDS = 5.0
-_STOP_SECONDS = 12.0
 _CONSENT = """memem reads the sessions of Claude Code after they have settled, keeps what is durable as notes in your
 vault, and stays on this machine: {where}."""
 
@@ -66,11 +66,8 @@ def stop(memem: Any, /, forget: bool) -> None:
         consent.withdraw(config.dir)
     elif consent.read(config.dir).capture:
         consent.write(config.dir, consent.read(config.dir).replace(stopped=True))
-    running = lock.owner(config.dir)
-    if running:
-        entry.end(running)
-        supervisor.wake(config.dir)
-    if not _wait(lambda: lock.owner(config.dir) is None, _STOP_SECONDS):
+    if not lock.stop(config.dir):
+        running = lock.owner(config.dir)
         raise Unavailable(f"process {running.pid if running else 0} does not end; look at it, then end it by hand.")
     click.echo("The miner is stopped." if not forget else "The miner is stopped, and every consent is withdrawn.")
 
@@ -147,10 +144,9 @@ def history(memem: Any, /, yes: bool, dry_run: bool) -> None:
 @miner.command()
 @click.option("--allow", is_flag=True, help="Let the miner ask the configured model, within the day's budget.")
 @click.option("--forbid", is_flag=True, help="No model is asked from now on.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @click.pass_obj
-def spend(memem: Any, /, allow: bool, forbid: bool, yes: bool, as_json: bool) -> None:
+def spend(memem: Any, /, allow: bool, forbid: bool, as_json: bool) -> None:
     """What model calls have cost, by day; with --allow or --forbid your word on spending."""
     opened = memem()
     config, before = opened.config, consent.read(opened.config.dir)
@@ -162,7 +158,9 @@ def spend(memem: Any, /, allow: bool, forbid: bool, yes: bool, as_json: bool) ->
         click.echo(report.terms(opened, backend.name))
         if reason:
             click.echo(f"It is not ready yet: {reason}")
-        if not yes and not _asked("Allow it?"):
+        if not sys.stdin.isatty():  # an agent could say yes for its user
+            raise BadInput("only a person at a terminal can allow spending: run this command in one.")
+        if not click.confirm("Allow it?", default=False):
             raise click.Abort
         consent.write(config.dir, before.replace(spend=backend.name))
         click.echo(f"Allowed: {backend.name}. memem miner spend --forbid takes it back.")
@@ -260,7 +258,7 @@ def _progress(total: int) -> Any:
 
 def _asked(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise BadInput(f"{question} Say it with --yes; only a person may.")
+        raise BadInput(f"{question} Nobody can be asked here: say it with --yes.")
     return click.confirm(question, default=False)
 
 

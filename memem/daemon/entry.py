@@ -13,12 +13,11 @@ from typing import Any, NoReturn
 
 from memem import __version__, consent
 from memem.config import Config, load
-from memem.daemon import lock
 from memem.daemon.settle import settle
 from memem.daemon.supervisor import Supervisor, halted, wake
 from memem.errors import MememError
-from memem.install import ROOT
-from memem.process import started
+from memem.install import ROOT, use_environment
+from memem.state import lock
 from memem.state.jobs import Jobs
 from memem.state.store import open_state
 
@@ -33,6 +32,7 @@ _MOST_INPUT = 1_000_000
 
 def main(role: str) -> NoReturn:
     """Run one of the roles in this process and end it with its exit code."""
+    use_environment(load())  # so that nobody removes it under us
     sys.exit(ROLES[role]())
 
 
@@ -112,7 +112,7 @@ def ensure(config: Config) -> None:
         return
     running = lock.owner(config.dir)
     if running and running.version and _number(running.version) < _number(__version__):
-        end(running)
+        lock.end(running)
         running = None
     if running is None:
         start()
@@ -123,15 +123,6 @@ def start() -> None:
     nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     line = command("daemon")
     os.posix_spawn(line[0], line, environment(), file_actions=nothing)
-
-
-def end(running: lock.Owner) -> None:
-    """Ask a supervisor to end, if it still is the process that holds the lock."""
-    if running.pid and started(running.pid) == running.start:
-        try:
-            os.kill(running.pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
 
 
 def command(role: str) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from memem import consent
 from memem.app import Memem
-from memem.daemon import lock
 from memem.daemon.supervisor import halted
 from memem.errors import MememError
 from memem.sources.claude_code import transcripts
+from memem.state import lock
 from memem.state.jobs import DEAD, DONE, PENDING, RUNNING, SESSION
 
 _TOLD = 0.2

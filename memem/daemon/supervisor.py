@@ -17,10 +17,10 @@ from typing import Any
 
 from memem import consent, sqlite
 from memem.config import Config
-from memem.daemon import lock
 from memem.daemon.worker import DONE, FATAL, TRANSIENT, identity
 from memem.errors import MememError
 from memem.process import run, sweep_orphans
+from memem.state import lock
 from memem.state.jobs import Jobs
 from memem.state.store import open_state
 from memem.value import Value

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections import Counter
 from contextlib import suppress
+from importlib.resources import files
 
 from memem.app import Memem
 from memem.errors import MememError
@@ -14,7 +15,7 @@ from memem.health.check import DEGRADED, OK, Check
 from memem.sources.claude_code import ClaudeCode, transcripts
 from memem.text import clean, one_line
 
-TESTED = ("2.1.197", "2.1.329")  # oldest and newest that the end-to-end tests were run with
+_TESTED = "clients.txt"  # the versions that the end-to-end tests were run with, oldest first
 _SECONDS = 10
 _NEWEST = 3  # sessions that are looked at
 _LOOKED_AT_BYTES = 1_000_000  # of each, from its end
@@ -24,7 +25,8 @@ _MOST_UNKNOWN = 0.05
 def client(_: Memem) -> Check:
     """Whether Claude Code is of a version that memem was tested with."""
     found = version()
-    oldest, newest = TESTED[0], TESTED[-1]
+    tested = files("memem").joinpath(_TESTED).read_text(encoding="utf-8").split()
+    oldest, newest = tested[0], tested[-1]
     if not found:
         return Check(name="client", level=OK, text="no claude here that tells its version; hooks work where it runs")
     if _ordered(found) < _ordered(oldest):

@@ -40,7 +40,7 @@ def test_setting_that_the_environment_overrules_is_said(home: Home) -> None:
         (("set", "prompt_limit", "many"), 2, "whole number"),
         (("set", "promt_limit", "3"), 3, "prompt_limit"),
         (("get", "ui.port"), 3, "over stdio"),
-        (("set", "MEMEM_RERANK_MODEL", "x"), 3, "No model"),
+        (("set", "MEMEM_RERANK_MODEL", "x"), 3, "llm_model"),
         (("set", "dir", "/x"), 2, "MEMEM_DIR"),
         (("set-key", "lower"), 2, "capitals"),
         (("set-key", "A_KEY"), 2, "set-key A_KEY"),

@@ -17,9 +17,10 @@ import pytest
 from memem import __version__, consent
 from memem.config import Config
 from memem.consent import Consent
-from memem.daemon import entry, lock, supervisor
+from memem.daemon import entry, supervisor
 from memem.daemon.supervisor import STOPPED, Supervisor, halted
 from memem.process import started
+from memem.state import lock
 from tests.daemon.test_worker import Log
 from tests.sources.transcripts import agent, user, write
 
@@ -87,7 +88,7 @@ def test_without_consent_it_ends_at_once(home: Config) -> None:
 def test_p6_the_second_one_says_so_and_ends(allowed: Config) -> None:
     held = lock.acquire(allowed.dir)
     assert held
-    script = "import sys; from memem.daemon import lock; sys.exit(lock.acquire(sys.argv[1]) is None)"
+    script = "import sys; from memem.state import lock; sys.exit(lock.acquire(sys.argv[1]) is None)"
     assert subprocess.run([sys.executable, "-c", script, allowed.dir], check=False).returncode == 1
     held.release()
     assert subprocess.run([sys.executable, "-c", script, allowed.dir], check=False).returncode == 0
@@ -96,7 +97,7 @@ def test_p6_the_second_one_says_so_and_ends(allowed: Config) -> None:
 def test_p7_a_number_that_another_program_has_now_is_not_signalled(allowed: Config) -> None:
     other = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     try:
-        entry.end(lock.Owner(pid=other.pid, start="another start", version="3.0.0"))
+        lock.end(lock.Owner(pid=other.pid, start="another start", version="3.0.0"))
         Path(allowed.dir, lock.FILE).write_text(f"{other.pid}\nanother start\n3.0.0\n")
         assert lock.owner(allowed.dir) is None, "nobody holds the lock, whatever the file says"
         assert other.poll() is None

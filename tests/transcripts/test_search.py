@@ -206,10 +206,10 @@ def test_status_tells_the_size(memem: Memem, projects: Path, keep: Callable[[], 
 
     from memem.cli.system import status
 
-    assert "archive" not in CliRunner().invoke(status, [], obj=lambda: memem).output
+    assert "archive" not in CliRunner().invoke(status, [], obj=lambda **_: memem).output
     write(projects / "a.jsonl", user("redis"))
     keep()
-    assert "archive    1 sessions, 0.0 MB" in CliRunner().invoke(status, [], obj=lambda: memem).output
+    assert "archive    1 sessions, 0.0 MB" in CliRunner().invoke(status, [], obj=lambda **_: memem).output
 
 
 def test_retention_is_kept_after_a_pass(memem: Memem, projects: Path, keep: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import time
 from typing import Final
 
@@ -76,3 +77,26 @@ def owner(folder: str) -> Owner | None:
     finally:
         os.close(handle)
     return None
+
+
+def end(running: Owner) -> None:
+    """Ask a miner to end, if it still is the process that holds the lock."""
+    if running.pid and started(running.pid) == running.start:
+        try:
+            os.kill(running.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+
+
+def stop(folder: str, seconds: float = 15.0) -> bool:
+    """Ask the miner to end and wait for it; whether nobody holds the lock now."""
+    running = owner(folder)
+    if running is None:
+        return True
+    end(running)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if owner(folder) is None:
+            return True
+        time.sleep(0.05)
+    return False
