@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
 from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
 from memem.recall import slices
-from memem.sessions import Sessions
-from memem.stores import verb
+from memem.stores import Stores, verb
 from memem.value import Value
 
 if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs none of it
@@ -32,7 +31,7 @@ class Timeline(Value):
     linked: tuple[Memory, ...]
 
 
-class Memem(Sessions):
+class Memem(Stores):
     """The product as an object: build it once per process, close it at the end."""
 
     # Writing

@@ -30,6 +30,9 @@ from memem.vault.store import Vault, open_vault
 
 if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
     from memem.ingest.gate import Gate
+    from memem.llm.protocol import LLM
+    from memem.state.jobs import Jobs
+    from memem.state.ledger import Ledger
 
 S = TypeVar("S", bound="Stores")
 P = ParamSpec("P")
@@ -134,11 +137,49 @@ class Stores:
         here = scope_at(folder or self.folder, self.config.project_aliases, self.index.root_commit)
         return scope_named(name, here, self.config.project_aliases) if name else here
 
+    def jobs(self, owner: str = "", alive: Callable[[str], bool] = lambda _: True) -> Jobs:
+        """The queue.
+
+        Raises:
+            StateUnavailable: there is no state database to keep it in.
+        """
+        from memem.state.jobs import Jobs
+
+        return Jobs(self._durable().connection, owner=owner, alive=alive)
+
+    def ledger(self) -> Ledger:
+        """What model calls cost, and which backend rests.
+
+        Raises:
+            StateUnavailable: there is no state database to keep it in.
+        """
+        from memem.state.ledger import Ledger
+
+        return Ledger(self._durable().connection)
+
+    def backend(self) -> LLM:
+        """The configured model, whether it may be asked or not.
+
+        Raises:
+            ModelUnusable: its keys cannot be read safely.
+        """
+        from memem.llm.backends import build
+        from memem.llm.keys import gather
+
+        return build(self.config, gather(self.config, self.environ), self.environ)
+
     def warnings(self) -> tuple[str, ...]:
         """What keeps memem from working as it should, for answers that people and agents read."""
         waiting = len(self._spool_files())
         spooled = [f"{waiting} saves wait for the vault in {self.config.state_path('spool')}"] if waiting else []
         return (*self.degraded, *spooled)
+
+    def _durable(self) -> State:
+        if self.state is None:
+            raise StateUnavailable(
+                f"the state folder {self.config.dir} cannot be used, so nothing can be queued: run memem doctor."
+            )
+        return self.state
 
     def _open_index(self) -> IndexWriter:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the state folder")]

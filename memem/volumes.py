@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,10 +56,15 @@ def shared_by(folder: str, mounts: str | None = None) -> str:
 
 def mount_table() -> str:
     """The mounted file systems as the system lists them; nothing when it does not."""
-    try:
-        if sys.platform == "linux":
+    if sys.platform == "linux":
+        try:
             with open(_MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
                 return file.read()
+        except OSError:
+            return ""
+    import subprocess
+
+    try:
         done = subprocess.run(
             ["/sbin/mount"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_MOUNT_SECONDS, check=False
         )

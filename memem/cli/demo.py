@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from memem.app import Memem
 from memem.config import load, resolve
 from memem.errors import BadInput
+from memem.miner import Miner
 from memem.recall import render
 
 PROJECT = "local:harbor"
@@ -29,7 +29,7 @@ def demo() -> None:
     folder.mkdir(parents=True, mode=0o700)
     mark.touch()
     config = resolve({}, {"dir": str(folder / "state"), "vault": str(folder / "vault")})[0]
-    memem = Memem(config, folder=str(folder), environ={})
+    memem = Miner(config, folder=str(folder), environ={})
     sample = str(files("memem.cli") / "sample" / "session.jsonl")
     _heading("1. A session ended; its durable lessons become notes")
     click.echo(f"Mining {sample} (patterns only, no model):")

@@ -39,7 +39,7 @@ def miner() -> None:
 @click.pass_obj
 def start(memem: Any, /) -> None:
     """Mine new sessions from now on. No past session is read, and no model is asked."""
-    opened = memem()
+    opened = memem.miner()
     folder, before = opened.config.dir, consent.read(opened.config.dir)
     since = before.since if before.mining else time.time()
     consent.write(folder, before.replace(capture=True, mining=True, stopped=False, since=since))
@@ -117,7 +117,7 @@ def run(_memem: Any, /) -> None:
 @click.pass_obj
 def drain(memem: Any, /, ended: bool) -> None:
     """Work off what is due here and now, then end: for cron, or before a backup."""
-    opened = memem()
+    opened = memem.miner()
     _needs_mining(opened.config.dir)
     sys.exit(_work_off(opened, ended=ended))
 
@@ -128,7 +128,7 @@ def drain(memem: Any, /, ended: bool) -> None:
 @click.pass_obj
 def history(memem: Any, /, yes: bool, dry_run: bool) -> None:
     """Mine all past sessions too: shows how many there are and what it may cost, then works, and can be resumed."""
-    opened = memem()
+    opened = memem.miner()
     config = opened.config
     estimate = report.estimate(opened)
     click.echo(report.told(estimate, consent.read(config.dir).spend))
@@ -148,7 +148,7 @@ def history(memem: Any, /, yes: bool, dry_run: bool) -> None:
 @click.pass_obj
 def spend(memem: Any, /, allow: bool, forbid: bool, as_json: bool) -> None:
     """What model calls have cost, by day; with --allow or --forbid your word on spending."""
-    opened = memem()
+    opened = memem.miner()
     config, before = opened.config, consent.read(opened.config.dir)
     if allow and forbid:
         raise BadInput("say either --allow or --forbid.")

@@ -53,7 +53,7 @@ def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, again: bool, as_j
     Example: memem mine --dry-run ~/.claude/projects
     """
     done = []
-    found = memem().mine(paths, dry_run=dry_run, again=again)
+    found = memem.miner().mine(paths, dry_run=dry_run, again=again)
     for mined in found if as_json else _with_progress(found, paths):
         done.append(mined)
         if not as_json:

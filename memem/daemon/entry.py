@@ -67,15 +67,15 @@ def supervise() -> int:
 
 def work() -> int:
     """One worker, until nothing is due."""
-    from memem.app import Memem
     from memem.daemon import worker
     from memem.daemon.log import open_log
+    from memem.miner import Miner
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     worker.end_with_parent(stop)
-    memem = Memem(load())
+    memem = Miner(load())
     log = open_log(memem.config.dir, role="worker", pid=os.getpid())
     try:
         settle(memem.config, memem.jobs())

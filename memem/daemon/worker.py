@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from memem import consent
-from memem.app import Memem
 from memem.errors import Damaged, LeaseLost, MememError, NotReady, Paused, TransientError, Unavailable
+from memem.miner import Miner
 from memem.mining.model import Model
 from memem.process import started
 from memem.state.jobs import Job, Jobs
@@ -22,7 +22,7 @@ _LOOK_SECONDS = 1.0
 
 
 def work(
-    memem: Memem, *, model: Model | None, log: Any, stop: Callable[[], bool], beat: Callable[[], None] = lambda: None
+    memem: Miner, *, model: Model | None, log: Any, stop: Callable[[], bool], beat: Callable[[], None] = lambda: None
 ) -> int:
     """Do what is due; answers an exit code. `beat` is called at every step forward."""
     try:
@@ -43,7 +43,7 @@ def work(
     return DONE
 
 
-def _attempt(memem: Memem, jobs: Jobs, job: Job, model: Model | None, log: Any, stop: Callable[[], bool]) -> bool:
+def _attempt(memem: Miner, jobs: Jobs, job: Job, model: Model | None, log: Any, stop: Callable[[], bool]) -> bool:
     """Do one job; False when nothing can be done now (the vault is away, the disk is full)."""
     about = log.bind(job=job.id, kind=job.kind)
     try:
@@ -101,7 +101,7 @@ def end_with_parent(stop: threading.Event) -> None:
     threading.Thread(target=look, name="memem-parent", daemon=True).start()
 
 
-def _has_space(memem: Memem) -> bool:
+def _has_space(memem: Miner) -> bool:
     try:
         return all(
             shutil.disk_usage(folder).free >= LEAST_FREE_BYTES for folder in (memem.config.dir, memem.config.vault)

@@ -1,8 +1,7 @@
-"""Sessions: what memem learns from transcripts, asked for by a person (`mine`) or queued for the miner (`run`)."""
+"""What memem learns from transcripts, asked for by a person (`mine`) or queued in the background (`run`)."""
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from memem import consent, published, sqlite
+from memem.app import Memem
 from memem.errors import (
     BadInput,
     Malformed,
@@ -17,14 +17,11 @@ from memem.errors import (
     NotFound,
     Paused,
     Refused,
-    StateUnavailable,
     Truncated,
 )  # fmt: skip
 from memem.ingest.grown import grow
 from memem.ingest.secrets import redact
-from memem.llm.backends import NoModel, build
-from memem.llm.keys import gather
-from memem.llm.protocol import LLM
+from memem.llm.backends import NoModel
 from memem.mining import playbooks
 from memem.mining.chunks import Chunk
 from memem.mining.model import Model, ModelEngine
@@ -32,11 +29,9 @@ from memem.mining.session import Engine, Mined, Part, Session, mine_session, pat
 from memem.models import Memory, Scope
 from memem.sources.claude_code import ClaudeCode
 from memem.state.jobs import PART, PLAYBOOK, SESSION, Job, Jobs
-from memem.state.ledger import Budget, Ledger
-from memem.state.store import State
-from memem.stores import Stores, verb
+from memem.state.ledger import Budget
+from memem.stores import verb
 from memem.text import query_terms
-from memem.transcripts.archive import Archive
 
 _NEAREST = 10
 _MOST_SUMMARY_LINES = 12
@@ -44,8 +39,8 @@ _MOST_TOGETHER = 8  # small sessions in one question
 _ALONE = "to be asked about on its own"
 
 
-class Sessions(Stores):
-    """The verbs over transcripts."""
+class Miner(Memem):
+    """Memem that reads transcripts: opened where that is asked for, because it loads slowly."""
 
     _earlier: Mapping[str, int] | None = None  # how far a published memem had mined each session
 
@@ -92,30 +87,6 @@ class Sessions(Stores):
         seconds = self.config.llm_timeout * 2.0  # the call, and its one retry
         return Model(llm, self.ledger(), budget, free=llm.name == "ollama", call_seconds=seconds, stop=stop)
 
-    def backend(self) -> LLM:
-        """The configured model, whether it may be asked or not.
-
-        Raises:
-            ModelUnusable: its keys cannot be read safely.
-        """
-        return build(self.config, gather(self.config, self.environ), self.environ)
-
-    def jobs(self, owner: str = "", alive: Callable[[str], bool] = lambda _: True) -> Jobs:
-        """The queue.
-
-        Raises:
-            StateUnavailable: there is no state database to keep it in.
-        """
-        return Jobs(self._durable().connection, owner=owner, alive=alive)
-
-    def ledger(self) -> Ledger:
-        """What model calls cost, and which backend rests.
-
-        Raises:
-            StateUnavailable: there is no state database to keep it in.
-        """
-        return Ledger(self._durable().connection)
-
     @verb
     def run(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """Do one job and finish it; answers what came of it, in a few words.
@@ -134,7 +105,9 @@ class Sessions(Stores):
         try:
             if source.head(path).ours:
                 return "a model call of memem"
-            self._archive(source, path)
+            for grown in self.archive([str(path)], opted_in=True):
+                if grown.problem:
+                    return grown.problem
             if not consent.read(self.config.dir).mining:
                 return "captured"
             reading = self._read(source, path)
@@ -210,14 +183,6 @@ class Sessions(Stores):
 
     def _engine(self, model: Model | None) -> Engine:
         return ModelEngine(model, lambda text: redact(text).text, self._nearest) if model else patterns
-
-    def _archive(self, source: ClaudeCode, path: Path) -> None:
-        def project_of(folder: str) -> str:
-            return self.scope("", folder).id if Path(folder).is_dir() else ""
-
-        with contextlib.closing(Archive(self.config.dir, source, project_of)) as archive:
-            archive.grow(path, redact=lambda text: redact(text).text)
-            archive.prune(self.config.archive_days)
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
@@ -299,18 +264,11 @@ class Sessions(Stores):
             return self.scope()
         return scope
 
-    def _durable(self) -> State:
-        if self.state is None:
-            raise StateUnavailable(
-                f"the state folder {self.config.dir} cannot be used, so nothing can be queued: run memem doctor."
-            )
-        return self.state
 
-
-JOBS: dict[str, Callable[[Sessions, Job, Jobs, Model | None], str]] = {
-    SESSION: Sessions._session_job,
-    PART: Sessions._part_job,
-    PLAYBOOK: Sessions._playbook_job,
+JOBS: dict[str, Callable[[Miner, Job, Jobs, Model | None], str]] = {
+    SESSION: Miner._session_job,
+    PART: Miner._part_job,
+    PLAYBOOK: Miner._playbook_job,
 }
 
 
