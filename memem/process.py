@@ -89,11 +89,13 @@ def run(
     idle_seconds: float | None = None,
     output_limit: int = 1_000_000,
     stop: Any = never,
+    stop_grace_seconds: float = GRACE_SECONDS,
     clock: Callable[[], float] = elapsed,
 ) -> Finished:
     """Run a program to its end, or to ours: nothing of it is alive when this returns, at most 6 s after the deadline.
 
-    `env` is its whole environment; `stop` is a function or an event. stdout beyond `output_limit` bytes ends it,
+    `env` is its whole environment; `stop` is a function or an event, after which TERM and KILL are only
+    `stop_grace_seconds` apart. stdout beyond `output_limit` bytes ends it,
     stderr beyond it is thrown away.
 
     Raises:
@@ -101,10 +103,11 @@ def run(
         Unavailable: there is no such program, or it cannot be run.
     """
     child = _Child(command, stdin, env, cwd, output_limit, clock)
+    reason = ""
     try:
         reason = child.follow(clock() + deadline_seconds, idle_seconds, asking(stop))
     finally:
-        child.end()
+        child.end(stop_grace_seconds if reason == "stopped" else GRACE_SECONDS)
     return Finished(
         returncode=child.returncode, stdout=bytes(child.output[0]), stderr=bytes(child.output[1]), reason=reason
     )
@@ -118,7 +121,7 @@ def sweep_orphans() -> int:
     family = _ancestors()
 
     def orphans() -> list[Running]:
-        return [found for found in _running() if found.pid not in family and _is_orphan(found.marker)]
+        return [found for found in _running() if found.pid not in family and is_orphan(found.marker)]
 
     first = orphans()
     _end_all(orphans, first, elapsed)
@@ -186,10 +189,10 @@ class _Child:
             pass  # what it wrote last; a grandchild that keeps the pipe open is not waited for
         return "overflow" if self._overflow else ""
 
-    def end(self) -> None:
+    def end(self, grace_seconds: float) -> None:
         """End it and all it started, if anything still runs, and let go of the pipes."""
         try:
-            _end_all(self._left, self._left(), self._clock, self._pump)
+            _end_all(self._left, self._left(), self._clock, self._pump, grace_seconds)
             patience = self._clock() + 0.2
             while self._pump(0) and self._clock() < patience:
                 pass  # its last words
@@ -259,9 +262,10 @@ def _end_all(
     found: list[Running],
     clock: Callable[[], float],
     pause: Callable[[float], object] = time.sleep,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> None:
     """TERM, 5 s, KILL, until `left` finds nothing; `pause` is called with seconds to spend meanwhile."""
-    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+    for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, _KILL_SECONDS)):
         patience = clock() + seconds
         told: set[int] = set()
         while found and clock() < patience:
@@ -299,7 +303,8 @@ def _new_marker() -> str:
     return f"{pid}:{started(pid)}:{_namespace()}.{secrets.token_hex(8)}"
 
 
-def _is_orphan(marker: str) -> bool:
+def is_orphan(marker: str) -> bool:
+    """Whether a process with that marker has outlived its owner."""
     found = re.fullmatch(r"(\d+):([^:].*):(\w*)\.[0-9a-f]{16}", marker)
     # Process numbers of another container mean nothing here.
     return bool(found) and found[3] == _namespace() and started(int(found[1])) != found[2]  # type: ignore[index]

@@ -152,6 +152,7 @@ class Sessions(Stores):
             for part in engine(read, scope):
                 jobs.extend(job)  # a model takes its time: what is not ours any more must not be written
                 yield part
+                jobs.between()
 
         commit = partial(self._commit, job, jobs, scope)
         mined = mine_session(reading, self._gate(), scope, commit, engine=held)

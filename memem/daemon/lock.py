@@ -25,6 +25,11 @@ class Owner(Value):
     start: str
     version: str
 
+    @property
+    def older(self) -> bool:
+        """Whether it runs an older version than this process."""
+        return bool(self.version) and _number(self.version) < _number(__version__)
+
 
 class Lock:
     """The miner's lock, held from construction until `release` or the end of the process."""
@@ -76,3 +81,7 @@ def owner(folder: str) -> Owner | None:
     finally:
         os.close(handle)
     return None
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -29,8 +29,9 @@ _MODEL = "haiku"
 _READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _OLDEST = (2, 1)
 _VERSION_SECONDS = 10
+_STOP_GRACE_SECONDS = 2.0  # it has nothing to put away, and who stops the miner waits for it
 # What a session around us has put into the environment: it would take this call for a part of itself.
-_OF_A_SESSION = re.compile(
+OF_A_SESSION = re.compile(
     r"CLAUDECODE|CLAUDE_CODE_(ENTRYPOINT|(SESSION|CHILD|MESSAGING|BRIDGE)_.*)|CLAUDE_PLUGIN_.*"
     r"|CLAUDE_(PROJECT_DIR|ENV_FILE|PID|EFFORT)"
 )
@@ -77,7 +78,7 @@ class Claude:
     name = "claude"
 
     def __init__(self, environ: Mapping[str, str], folder: str, model: str = "", seconds: float = 120) -> None:
-        self._environ = {key: value for key, value in environ.items() if not _OF_A_SESSION.fullmatch(key)} | _OWN
+        self._environ = {key: value for key, value in environ.items() if not OF_A_SESSION.fullmatch(key)} | _OWN
         self._folder = folder
         self._model = model or _MODEL
         self._seconds = seconds
@@ -112,7 +113,7 @@ class Claude:
                 [program, *arguments],
                 stdin=stdin, env=self._environ, cwd=self._folder, deadline_seconds=seconds,
                 output_limit=2 * REPLY_LIMIT,  # the answer stands in it twice
-                stop=stop,
+                stop=stop, stop_grace_seconds=_STOP_GRACE_SECONDS,
             )  # fmt: skip
         except OSError as error:
             raise ModelUnusable(f"{self._folder} cannot be used: {error.strerror}. Check its permissions.") from error
