@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from memem import consent, sqlite
 from memem.errors import BadInput, MememError, NotFound, StateUnavailable
@@ -14,9 +15,9 @@ from memem.ingest.grown import grow
 from memem.ingest.secrets import redact
 from memem.llm.backends import NoModel, build
 from memem.llm.keys import gather
-from memem.llm.protocol import LLM
+from memem.llm.protocol import LLM, LOCAL
 from memem.mining import playbooks
-from memem.mining.model import Model, ModelEngine
+from memem.mining.model import LIKELY_MODEL, Model, ModelEngine
 from memem.mining.session import Engine, Mined, Part, Session, mine_session, patterns, read_session
 from memem.models import Memory, Scope
 from memem.sources.claude_code import ClaudeCode
@@ -72,7 +73,9 @@ class Sessions(Stores):
             llm = NoModel(f"spending was allowed for {allowed}, not for {llm.name}: memem miner spend --allow")
         budget = Budget(tokens=self.config.daily_tokens, usd=self.config.daily_usd)
         seconds = self.config.llm_timeout * 2.0  # the call, and its one retry
-        return Model(llm, self.ledger(), budget, free=llm.name == "ollama", call_seconds=seconds, stop=stop)
+        free = llm.name == "ollama" or urlsplit(self.config.llm_url).hostname in LOCAL
+        priced_as = self.config.llm_model or LIKELY_MODEL
+        return Model(llm, self.ledger(), budget, free=free, priced_as=priced_as, call_seconds=seconds, stop=stop)
 
     def backend(self) -> LLM:
         """The configured model, whether it may be asked or not.

@@ -21,7 +21,7 @@ from memem.errors import (
 )
 from memem.llm import prices
 from memem.llm.faults import RETRY_AFTER_LIMIT, failure
-from memem.llm.protocol import MAX_OUTPUT_TOKENS, REPLY_LIMIT, SYSTEM, Answer, Reply, paid, settled
+from memem.llm.protocol import MAX_OUTPUT_TOKENS, REPLY_LIMIT, SYSTEM, Answer, Reply, asked, paid, settled
 from memem.process import Finished, never, run
 from memem.value import Value
 
@@ -122,17 +122,17 @@ class Claude:
 
     def _reply(self, done: Finished) -> Reply:
         if done.reason == "stopped":
-            raise Stopped("stopped while claude was thinking")
+            raise asked(Stopped("stopped while claude was thinking"))
         if done.reason == "overflow":
-            raise Malformed("claude's answer is far too long")
+            raise asked(Malformed("claude's answer is far too long"))
         if done.reason:
-            raise TransientError(
-                f"claude did not answer within {self._seconds:g} s (MEMEM_LLM_TIMEOUT): it is tried again later"
-            )
+            late = f"claude did not answer within {self._seconds:g} s (MEMEM_LLM_TIMEOUT): it is tried again later"
+            raise asked(TransientError(late))
         envelope = _opened(done.stdout)
         if envelope is None:
             if done.returncode < 0 or done.returncode > 128:
-                raise TransientError("claude was killed, perhaps for lack of memory: tried again later", counted=True)
+                killed = "claude was killed, perhaps for lack of memory: tried again later"
+                raise asked(TransientError(killed, counted=True))
             raise ModelUnusable(f"claude ended with code {done.returncode} and no result: run `claude -p hello`")
         spent = self._spent(envelope.result)
         error = _error(envelope)

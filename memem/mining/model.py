@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from memem.errors import (
+    Busy,
     Malformed,
     MememError,
     ModelUnusable,
     Paused,
     Refused,
+    StateUnavailable,
     Stopped,
     TransientError,
     Truncated,
 )  # fmt: skip
 from memem.llm import prices
-from memem.llm.protocol import LLM, Answer
+from memem.llm.protocol import LLM, MAX_OUTPUT_TOKENS, Answer
 from memem.mining import extraction
 from memem.mining.chunks import Chunk, chunks, halves
 from memem.mining.lessons import Lesson
@@ -28,7 +30,9 @@ from memem.state.ledger import Budget, Ledger
 ANSWER_TOKENS = 1500
 _MOST_HINTS = 12
 _TRANSIENT_SECONDS = 60.0
-_LIKELY_MODEL = "claude-haiku"  # for the reservation; what it really cost is settled
+_CALLS = 2  # an answer that does not fit is asked for once more
+_FRAME_TOKENS = 2000  # what a backend adds to a question: instructions, the schema
+LIKELY_MODEL = "claude-haiku"
 
 
 class Model:
@@ -41,11 +45,12 @@ class Model:
         budget: Budget,
         *,
         free: bool = False,
+        priced_as: str = LIKELY_MODEL,
         call_seconds: float = 180.0,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.llm, self.ledger, self.budget = llm, ledger, budget
-        self._free, self._call_seconds, self._stop = free, call_seconds, stop
+        self._free, self._priced_as, self._call_seconds, self._stop = free, priced_as, call_seconds, stop
 
     def ask(self, prompt: str, schema: Mapping[str, Any], purpose: str) -> Mapping[str, Any]:
         """One answer that fits the schema, on the ledger.
@@ -56,18 +61,26 @@ class Model:
         """
         name = self.llm.name
         self.ledger.admit(name, self._call_seconds)
-        tokens = (prices.tokens(prompt), ANSWER_TOKENS)
-        usd = 0.0 if self._free else prices.estimate(_LIKELY_MODEL, *tokens)
-        number = self.ledger.reserve(name, purpose, self.budget, tokens=tokens, usd=usd)
+        read = prices.tokens(prompt)
+        # The most that it can come to, or the budget would not hold; what it really cost is settled.
+        most = (_CALLS * (read + _FRAME_TOKENS), _CALLS * MAX_OUTPUT_TOKENS)
+        number = self.ledger.reserve(name, purpose, self.budget, tokens=most, usd=self._price(most))
         try:
             answer = self.llm.ask(prompt, schema, stop=self._stop)
         except MememError as error:
-            self._settle(number, error.spent)
+            if error.asked and not isinstance(error.spent, Answer):
+                likely = (read, ANSWER_TOKENS)
+                self.ledger.settle(number, self._priced_as, likely, self._price(likely))
+            else:
+                self._settle(number, error.spent)
             self._judge(name, error)
             raise
         self.ledger.succeeded(name)
         self._settle(number, answer)
         return answer.data
+
+    def _price(self, tokens: tuple[int, int]) -> float:
+        return 0.0 if self._free else prices.estimate(self._priced_as, *tokens)
 
     def _settle(self, number: int, spent: object) -> None:
         if isinstance(spent, Answer):
@@ -86,13 +99,15 @@ class Model:
             self.ledger.succeeded(name)
         elif isinstance(error, Stopped):
             raise Paused(str(error), self.ledger.now()) from error
+        elif isinstance(error, Busy):
+            raise Paused(str(error), self.ledger.now() + _TRANSIENT_SECONDS) from error
         elif isinstance(error, ModelUnusable):
             raise Paused(str(error), self.ledger.faltered(name, str(error), open_now=True)) from error
         elif isinstance(error, TransientError):
             until = self.ledger.faltered(name, str(error), rest_seconds=error.retry_after or 0.0)
             if not error.counted:
                 raise Paused(str(error), max(until, self.ledger.now() + _TRANSIENT_SECONDS)) from error
-        else:
+        elif not isinstance(error, StateUnavailable):  # which is our fault
             self.ledger.faltered(name, str(error))
 
 

@@ -105,6 +105,7 @@ def read_session(source: ClaudeCode, path: Path, state: State | None, after: int
     if not is_same(path, identity, start):  # new, or another file in its place
         start = 0
     start = start if after is None else after
+    identity = fingerprint(path)  # before it is read: one that is replaced meanwhile is read anew next time
     reading = source.read(path, line_start(path, start - CONTEXT_BYTES))
     events: list[Event] = []
     places: list[int] = []
@@ -117,7 +118,7 @@ def read_session(source: ClaudeCode, path: Path, state: State | None, after: int
         places.append(reading.offset)  # where the event's line begins
     return Session(
         path=name,
-        identity=fingerprint(path),
+        identity=identity,
         session=next((event.session for event in events if event.session), path.stem),
         folder=next((event.folder for event in events if event.folder), ""),
         events=tuple(events),
@@ -153,7 +154,7 @@ def mine_session(
     for part in engine(read, scope):
         for draft in part.drafts:
             try:
-                outcome = _offered(gate, draft, scope, dry_run=dry_run, beside=left <= 0)
+                outcome = _offered(gate, draft, scope, dry_run=dry_run, most=left)
             except BadInput as error:
                 refused.append(str(error))
             else:
@@ -164,8 +165,8 @@ def mine_session(
     return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused))
 
 
-def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, beside: bool) -> Outcome:
+def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, most: int) -> Outcome:
     try:
-        return gate.ingest(draft, scope, dry_run=dry_run, beside=beside)
+        return gate.ingest(draft, scope, dry_run=dry_run, most=most)
     except NotFound:  # what it replaces was deleted a moment ago
-        return gate.ingest(draft.replace(supersedes=()), scope, dry_run=dry_run, beside=beside)
+        return gate.ingest(draft.replace(supersedes=()), scope, dry_run=dry_run, most=most)
