@@ -17,12 +17,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite
 from memem.config import Config, load
-from memem.errors import MememError, StateUnavailable, VaultUnavailable
+from memem.errors import Damaged, MememError, StateUnavailable, VaultUnavailable
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer
 from memem.ingest.gate import Gate, text_key
 from memem.ingest.spool import Spool
 from memem.models import Scope
 from memem.project import find_checkout, scope_at, scope_named
+from memem.state import copies
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
 from memem.text import clean, one_line
@@ -48,7 +49,7 @@ def verb(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], 
                     raise StateUnavailable(
                         f"the index in {self.config.dir} is busy or full ({error}); retry."
                     ) from error
-                self._replace_index(error)
+                self._mend(error)
             try:
                 return method(self, *args, **kwargs)
             except sqlite.FAULTS as error:
@@ -147,6 +148,15 @@ class Stores:
             self.degraded.append(str(error))
             return Vault(self.config.memory_root)
 
+    def _mend(self, error: Exception) -> None:
+        """Replace what is damaged: the state by a copy of it, or else the index."""
+        if self.state and copies.damaged(self.config.dir):
+            copies.restore(self.config.dir)
+            self.state.close()
+            self.state = self._open_state()
+        else:
+            self._replace_index(error)
+
     def _replace_index(self, error: Exception | None) -> None:
         in_file, current = self.index.in_file, self.index.current
         self.index.close()
@@ -170,12 +180,25 @@ class Stores:
                 self.degraded.append(str(error))
 
     def _open_state(self) -> State | None:
+        folder = self.config.dir
+        self.degraded = [reason for reason in self.degraded if not reason.startswith("the state database")]
         try:
-            return open_state(self.config.dir)
+            try:
+                state = open_state(folder)
+            except Damaged:
+                if not copies.restore(folder):
+                    raise
+                state = open_state(folder)
         except MememError as error:
             if self.index.in_file:  # otherwise the state folder as a whole is unusable, and that was told
                 self.degraded.append(str(error))
             return None
+        for aside in copies.set_aside(folder):
+            self.degraded.append(
+                f"the state database was damaged and is replaced by a copy; the old one is {aside}: delete it when you "
+                "do not need it. What was mined after the copy is mined once more, which adds nothing."
+            )
+        return state
 
     def _keep_tombstones(self, done: Synced) -> None:
         """Remember what a human deleted, so that automation does not bring it back; forget what a human restored."""

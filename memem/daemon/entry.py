@@ -21,6 +21,7 @@ from memem.errors import Damaged, MememError
 from memem.install import ROOT
 from memem.llm.claude import OF_A_SESSION
 from memem.process import MARKER, is_orphan, started
+from memem.state import copies
 from memem.state.jobs import Jobs
 from memem.state.store import open_state
 
@@ -80,7 +81,10 @@ def work() -> int:
     worker.end_with_owner(stop, lambda: is_orphan(marker))
     log = open_log(str(Path.cwd()), role="worker", pid=os.getpid())  # where the supervisor started it
     try:
-        memem = Memem(load())
+        config = load()
+        if restored := copies.restore(config.dir):
+            log.error("state_restored", reason=restored)
+        memem = Memem(config)
         try:
             ended = worker.until_revoked(memem.config.dir, stop.is_set)
             settle(memem.config, memem.jobs())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from memem.errors import (
 )
 from memem.mining.model import Model
 from memem.process import started
+from memem.state import copies
 from memem.state.jobs import Job, Jobs
 
 DONE, TRANSIENT, FATAL = 0, 20, 75  # exit codes
@@ -56,6 +58,7 @@ def work(
                 return DONE
             if not _attempt(memem, jobs, job, model, log, ended):
                 return TRANSIENT
+            _keep_copy(memem, jobs, log)
     except Damaged as error:
         log.error("state_unusable", reason=str(error))
         return FATAL
@@ -113,6 +116,14 @@ def _attempt(memem: Memem, jobs: Jobs, job: Job, model: Model | None, log: Any, 
 
 def _failed(jobs: Jobs, job: Job, reason: str, about: Any) -> None:
     about.error("buried" if jobs.failed(job, reason) else "failed", reason=reason)
+
+
+def _keep_copy(memem: Memem, jobs: Jobs, log: Any) -> None:
+    try:
+        if copies.keep(jobs.connection, memem.config.dir, time.time()):
+            log.info("state_copied")
+    except (OSError, MememError, sqlite.Error) as error:
+        log.warning("state_not_copied", reason=f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}")
 
 
 def identity() -> str:
