@@ -61,6 +61,14 @@ class Gate:
         if self._deleted_by_a_human(clean_draft):
             memory = self._memory(classify(clean_draft, 0), (), ())
             return Outcome(action="skipped", memory=memory, reason="deleted by a human", redacted=found)
+        if overtaken := self._overtaken(clean_draft):
+            return Outcome(
+                action="skipped",
+                memory=overtaken.memory,
+                reason="superseded since",
+                redacted=found,
+                path=overtaken.path,
+            )
         similar = self._similar(clean_draft, scope)
         clean_draft = _confirmed(clean_draft, similar)
         relations = [(_relation(clean_draft, item.memory), item) for item in similar]
@@ -168,6 +176,17 @@ class Gate:
         if self.state is None or draft.source_type in ("user", "agent"):
             return False
         return self.state.buried(text_key(draft.content), self.now().timestamp())
+
+    def _overtaken(self, draft: Draft) -> Candidate | None:
+        """The history note that automation offers again: it reads a session twice when a crash cut it off before."""
+        if draft.source_type in ("user", "agent") or not draft.evidence:
+            return None
+        where = "project = ? AND status = 'superseded' AND source_session = ?"
+        for item in self.index.notes(where, (draft.project, draft.source_session)):
+            same_records = item.memory.evidence == draft.evidence
+            if same_records and likeness.compare(draft.content, item.memory.lesson) == likeness.SAME:
+                return item
+        return None
 
     def _remember_written(self, memory: str, content: str, instead_of: str = "") -> None:
         """Note what memem wrote; with `instead_of` only when that was memem's: what a human edited stays a human's."""
