@@ -2,12 +2,16 @@
 
     python benchmarks/faults/miner.py PART… [--sessions FOLDER] [--kills 1000] [--owners 200] [--megabytes 700] [--json]
 
-Parts, all without one named: `kill` (workers killed with SIGKILL while they mine the sessions of FOLDER, until the
-work is done, again and again; compared with an undisturbed run), `owners` (supervisors killed while their worker asks
-a slow fake `claude` that leaves a grandchild behind and half of the time ignores TERM; every other time the worker's
-group dies with its supervisor), `together` (50 sessions end at once, two `memem miner drain` beside the miner), `jobs`
-(1,000 jobs with 30 % faults, then a day without a model, on a fake clock), `idle` (what the waiting supervisor costs),
-`memory` (FOLDER again and again, as many MB as asked, through one worker).
+Parts, all without one named:
+`kill`      workers killed with SIGKILL while they mine the sessions of FOLDER, until the work is done, again and
+            again; the vault is compared with that of an undisturbed run
+`owners`    supervisors killed while their worker asks a slow fake `claude` that leaves a grandchild behind and half
+            of the time ignores TERM; every other time the worker dies with its supervisor
+`stops`     SIGTERM at any moment, with the same client
+`together`  50 sessions end at once, two `memem miner drain` beside the miner
+`jobs`      1,000 jobs with 30 % faults, then a day without a model, on a fake clock
+`idle`      what the waiting supervisor costs
+`memory`    FOLDER again and again, as many MB as asked, through one worker
 """
 
 from __future__ import annotations
@@ -259,6 +263,36 @@ def _talk(home: Home, number: int) -> None:
     write(path, user(f"Berth {number} is closed in winter"), agent("Noted."))
 
 
+def stops(given: argparse.Namespace) -> dict[str, Any]:
+    """SIGTERM at any moment, with a client that may not listen."""
+    chance = random.Random(given.seed)
+    figures: Counter[str] = Counter()
+    for _ in range(max(given.stops // BATCH, 1)):
+        with world() as outer:
+            homes = [_thinking(outer.root / str(number)) for number in range(BATCH)]
+            running = [home.process(entry.command("daemon")) for home in homes]
+            _until(lambda: all(lock.owner(home.config.dir) for home in homes))  # noqa: B023
+            told: dict[int, float] = {}
+            for at, number in sorted((time.monotonic() + chance.random() * 4, number) for number in range(BATCH)):
+                time.sleep(max(0.0, at - time.monotonic()))
+                figures["in a call"] += (homes[number].root / "calls").exists()
+                running[number].send_signal(signal.SIGTERM)
+                told[number] = time.monotonic()
+            while told:
+                for number in [number for number in told if running[number].poll() is not None]:
+                    milliseconds = int((time.monotonic() - told.pop(number)) * 1000)
+                    figures["slowest, ms"] = max(figures["slowest, ms"], milliseconds)
+                time.sleep(0.02)
+            figures["stops"] += BATCH
+            figures["with another code than 0"] += sum(process.returncode != 0 for process in running)
+            figures["processes left"] += sum(len(home.alive()) for home in homes)
+            counts = [home.jobs() for home in homes]
+            figures["jobs neither pending nor unasked"] += sum(each["pending"] != sum(each.values()) for each in counts)
+    names = ("stops", "in a call", "with another code than 0", "slowest, ms", "processes left",
+             "jobs neither pending nor unasked")  # fmt: skip
+    return {name: figures[name] for name in names}
+
+
 def together(given: argparse.Namespace) -> dict[str, Any]:
     """Fifty sessions at once, three processes that mine them."""
     with world() as outer:
@@ -445,7 +479,7 @@ def _until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "jobs": jobs, "together": together, "idle": idle, "owners": owners, "memory": memory, "kill": kill,
+    "jobs": jobs, "together": together, "idle": idle, "stops": stops, "owners": owners, "memory": memory, "kill": kill,
 }  # fmt: skip
 NEED_SESSIONS = ("kill", "memory")
 
@@ -457,6 +491,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=Path, help="a folder of real transcripts")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--owners", type=int, default=200)
+    parser.add_argument("--stops", type=int, default=50)
     parser.add_argument("--megabytes", type=int, default=700)
     parser.add_argument("--seconds", type=int, default=60, help="how long to watch the idle supervisor")
     parser.add_argument("--seed", type=int, default=1)

@@ -56,11 +56,11 @@ def supervise() -> int:
 
     config = load()
     os.chdir(config.dir)
-    sweep_orphans()  # children of a miner that was killed
     log = open_log(config.dir, role="supervisor", pid=os.getpid(), version=__version__)
     supervisor = Supervisor(config, command("work"), environment(), log)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stop())
+    sweep_orphans()  # children of a miner that was killed
     unfollow = follow(config, supervisor)
     try:
         return supervisor.run()

@@ -111,15 +111,19 @@ def prompt(chunk: Chunk, project: str, hints: Sequence[str], known: Sequence[Mem
 
 
 def findings(data: Mapping[str, Any], chunk: Chunk, known: Sequence[Memory], session: str) -> list[Finding]:
-    """The lessons of an answer that name real evidence. A target that was not shown is no target."""
-    shown = {memory.id8: memory.id for memory in known}
+    """The lessons of an answer that name real evidence. A target that was not shown is no target.
+
+    What stands on the output of tools alone is theirs: anybody may have written it, so it replaces nothing.
+    """
+    said = {turn.event.uuid for turn in chunk.turns if turn.event.kind != "result"}
     found: list[Finding] = []
     for item in data["lessons"][:MOST_ITEMS]:
         evidence = _records(item["evidence"], chunk)
         lesson = item["lesson"][:_LONGEST_SAID].strip()
         if not evidence or len(lesson) < _SHORTEST or item["action"] == "noop":
             continue
-        target = shown.get(item["target"].strip().strip("[]")[:8].lower(), "")
+        trust = "agent" if said & set(evidence) else "tool"
+        target = _target(item["target"], known) if trust == "agent" else ""
         draft = Draft(
             content=cut(lesson, LONGEST),
             title=one_line(item["title"][:_LONGEST_SAID]),
@@ -129,7 +133,7 @@ def findings(data: Mapping[str, Any], chunk: Chunk, known: Sequence[Memory], ses
             importance=int(item["importance"]),
             keys=tuple(key[:_LONGEST_SAID] for key in item["keys"][:5]),
             paths=tuple(path[:_LONGEST_SAID] for path in item["paths"][:10] if path.strip()),
-            trust="agent",
+            trust=trust,
             source_type=SOURCE,
             source_session=session,
             evidence=evidence,
@@ -149,6 +153,13 @@ def summary(data: Mapping[str, Any], chunk: Chunk) -> tuple[tuple[str, tuple[str
                 lines.append(f"{cut(text, 300)} ({', '.join(record[:8] for record in records[:3])})")
         told.append((heading, tuple(lines)))
     return tuple(told)
+
+
+def _target(name: str, known: Sequence[Memory]) -> str:
+    """The id of the one note that was shown and meant, or ""."""
+    name = name.strip().strip("[]").lower()
+    meant = [memory.id for memory in known if len(name) >= len(memory.id8) and memory.id.startswith(name)]
+    return meant[0] if len(meant) == 1 else ""
 
 
 def _records(numbers: Sequence[int], chunk: Chunk) -> tuple[str, ...]:

@@ -372,3 +372,59 @@ def test_what_dead_workers_held_counts_as_an_attempt(memem: Memem, clock: Clock,
         clock.at += 3600
     (dead,) = jobs.listed((DEAD,))
     assert dead.reason == "the worker ended with -11"
+
+
+def test_p8_a_session_whose_call_is_killed_again_and_again_is_buried(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    dues = []
+    for _ in range(MOST_ATTEMPTS):
+        _run(memem, clock, Scripted(TransientError("claude was killed", counted=True)))
+        dues.append((jobs.next_due() or clock.at) - clock.at)
+        clock.at += 3600
+    assert dues[:-1] == sorted(dues[:-1]) and dues[0] > 0, "after a pause that grows"
+    (dead,) = jobs.listed((DEAD,))
+    assert dead.reason == "claude was killed"
+
+
+def test_p11_after_a_reboot_in_the_middle_of_a_call_the_session_is_mined_once(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    jobs.owner = f"{worker.identity().partition(':')[0]}:another boot.1"
+    assert jobs.claim()
+    clock.at += 8 * 3600
+    llm = Scripted(said())
+    assert _run(memem, clock, llm) == DONE
+    assert len(llm.prompts) == 1
+    assert jobs.counts(SESSION)["done"] == 1
+
+
+def test_no_reason_repeats_a_word_of_a_session(memem: Memem, clock: Clock, sessions: Any) -> None:
+    """Log, queue, breaker and ledger tell what failed, never what was said."""
+    (path,) = sessions(1)
+    secret = "xyzzy-plugh"
+    write(path, user(f"the word is {secret}"), append=True)
+    jobs, log = _queue(memem, clock), Log()
+    made = memem.jobs
+
+    def clocked(**fields: Any) -> Jobs:
+        found = made(**fields)
+        found.now = clock
+        return found
+
+    memem.jobs = clocked  # type: ignore[method-assign]
+
+    def quoting(prompt: str) -> dict[str, Any]:
+        assert secret in prompt
+        raise chance.pop()(prompt)
+
+    chance: list[Any] = [ValueError, KeyError, UnicodeError, RuntimeError, AssertionError]
+    for _ in range(MOST_ATTEMPTS):
+        work(memem, model=Model(Scripted(quoting), memem.ledger(), BUDGET), log=log, stop=lambda: False)
+        clock.at += 7200
+    assert jobs.counts()[DEAD] == 1
+    assert secret not in str(log.lines)
+    memem.close()
+    assert all(secret.encode() not in file.read_bytes() for file in Path(memem.config.dir).glob("state.db*"))
