@@ -21,7 +21,7 @@ from memem.mining.model import LIKELY_MODEL, Model, ModelEngine
 from memem.mining.session import Engine, Mined, Part, Session, mine_session, patterns, read_session
 from memem.models import Memory, Scope
 from memem.sources.claude_code import ClaudeCode
-from memem.state.jobs import PART, PLAYBOOK, SESSION, Job, Jobs
+from memem.state.jobs import MOST_ATTEMPTS, PART, PLAYBOOK, SESSION, Job, Jobs
 from memem.state.ledger import Budget, Ledger
 from memem.state.store import State
 from memem.stores import Stores, verb
@@ -149,7 +149,8 @@ class Sessions(Stores):
         scope = self._scope_of_session(reading)
         engine: Engine = patterns
         if model:
-            engine = ModelEngine(model, lambda text: redact(text).text, self._nearest)
+            last = job.attempts >= MOST_ATTEMPTS - 1
+            engine = ModelEngine(model, lambda text: redact(text).text, self._nearest, last=last)
 
         def held(read: Session, scope: Scope) -> Iterator[Part]:
             for part in engine(read, scope):

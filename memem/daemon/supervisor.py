@@ -30,7 +30,8 @@ from memem.value import Value
 STOPPED = "miner-stopped.json"
 WAKE = "miner"  # a folder: what happens in it wakes the supervisor, and nothing else does
 CRASHES, CRASH_SECONDS = 5, 60.0
-_IDLE_FACTOR = 3  # of the longest model call: a worker that says nothing for so long hangs
+# A worker that says nothing for so long hangs: times the longest model call, and so many seconds.
+_IDLE_FACTOR, _IDLE_SECONDS = 3, 60
 _TRANSIENT_SECONDS = 60.0
 _LONGEST_TRANSIENT = 900.0
 _SCAN_SECONDS = 6 * 3600.0  # for what no notification told
@@ -166,7 +167,7 @@ class Supervisor:
 
     def _work(self) -> int:
         """Run one worker to its end."""
-        idle = self._config.llm_timeout * _IDLE_FACTOR + 60
+        idle = self._config.llm_timeout * _IDLE_FACTOR + _IDLE_SECONDS
         try:
             done = run(
                 self._command,

@@ -115,8 +115,15 @@ class ModelEngine:
     """Asks a model about each chunk. `nearest` finds the notes that a text may repeat or correct."""
 
     def __init__(
-        self, model: Model, redact: Callable[[str], str], nearest: Callable[[str, Scope], Sequence[Memory]]
+        self,
+        model: Model,
+        redact: Callable[[str], str],
+        nearest: Callable[[str, Scope], Sequence[Memory]],
+        *,
+        last: bool = False,
     ) -> None:
+        # On the last attempt a piece without a usable answer is given up alone, not with all that follows it.
+        self._given_up = (Refused, Malformed) if last else (Refused,)
         self._model, self._redact, self._nearest = model, redact, nearest
 
     def __call__(self, read: Session, scope: Scope) -> Iterator[Part]:
@@ -145,7 +152,7 @@ class ModelEngine:
                 yield from self._parts(half, read, scope, hints)
             if not smaller:
                 yield Part(start=chunk.start, end=chunk.end, lost=str(error))
-        except Refused as error:
+        except self._given_up as error:
             yield Part(start=chunk.start, end=chunk.end, lost=str(error))
         else:
             found = extraction.findings(data, chunk, known, read.session)

@@ -314,3 +314,13 @@ def test_what_belongs_to_the_user_s_login_is_handed_on(monkeypatch: pytest.Monke
     handed = entry.environment()
     assert {"CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK"} <= set(handed)
     assert not {"CLAUDECODE", "CLAUDE_CODE_SESSION_ID"} & set(handed)
+
+
+def test_a_worker_that_hangs_is_ended_and_counts_as_crashed(allowed: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_IDLE_SECONDS", 0.3)
+    log = Log()
+    watched = _supervisor(allowed.replace(llm_timeout=0), "while :; do sleep 0.1; done", log)
+    watched._work()
+    assert ("worker_crashed", {"reason": "the worker ended with idle"}) in log.lines
+    busy = _supervisor(allowed.replace(llm_timeout=0), "for n in 1 2 3 4 5 6; do sleep 0.1; echo .; done")
+    assert busy._work() == 0

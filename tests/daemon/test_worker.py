@@ -428,3 +428,25 @@ def test_no_reason_repeats_a_word_of_a_session(memem: Memem, clock: Clock, sessi
     assert secret not in str(log.lines)
     memem.close()
     assert all(secret.encode() not in file.read_bytes() for file in Path(memem.config.dir).glob("state.db*"))
+
+
+def test_l7_a_piece_without_a_usable_answer_is_buried_and_the_rest_of_the_session_is_mined(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    (path,) = sessions(1)
+    _long(path)
+    jobs = _queue(memem, clock)
+
+    def answer(prompt: str) -> dict[str, Any]:
+        if "Berth 0" in prompt.partition("The piece of the session")[2]:
+            raise Malformed("it is no JSON")
+        return said()
+
+    llm = Scripted(answer)
+    for _ in range(MOST_ATTEMPTS):
+        _run(memem, clock, llm)
+        clock.at += 7200
+    (dead,) = jobs.listed((DEAD,))
+    assert (dead.kind, dead.reason, dead.payload["start"]) == ("part", "it is no JSON", 0)
+    assert jobs.counts(SESSION)["done"] == 1
+    assert memem.state and memem.state.offset(str(path.resolve()))[1] == path.stat().st_size
