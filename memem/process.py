@@ -121,7 +121,7 @@ def sweep_orphans() -> int:
     family = _ancestors()
 
     def orphans() -> list[Running]:
-        return [found for found in _running() if found.pid not in family and is_orphan(found.marker)]
+        return [found for found in _running() if found.pid not in family and _is_orphan(found.marker)]
 
     first = orphans()
     _end_all(orphans, first, elapsed)
@@ -303,8 +303,7 @@ def _new_marker() -> str:
     return f"{pid}:{started(pid)}:{_namespace()}.{secrets.token_hex(8)}"
 
 
-def is_orphan(marker: str) -> bool:
-    """Whether a process with that marker has outlived its owner."""
+def _is_orphan(marker: str) -> bool:
     found = re.fullmatch(r"(\d+):([^:].*):(\w*)\.[0-9a-f]{16}", marker)
     # Process numbers of another container mean nothing here.
     return bool(found) and found[3] == _namespace() and started(int(found[1])) != found[2]  # type: ignore[index]

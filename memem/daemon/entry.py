@@ -20,7 +20,7 @@ from memem.daemon.supervisor import Supervisor, halted, wake
 from memem.errors import Damaged, MememError
 from memem.install import ROOT
 from memem.llm.claude import OF_A_SESSION
-from memem.process import MARKER, is_orphan, started
+from memem.process import MARKER, started
 from memem.state import copies
 from memem.state.jobs import Jobs
 from memem.state.store import open_state
@@ -77,8 +77,8 @@ def work() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    marker = os.environ.get(MARKER, "")
-    worker.end_with_owner(stop, lambda: is_orphan(marker))
+    owner = os.environ.get(MARKER, "").partition(":")[0]
+    worker.end_with_owner(stop, lambda: owner.isdigit() and os.getppid() != int(owner))
     log = open_log(str(Path.cwd()), role="worker", pid=os.getpid())  # where the supervisor started it
     try:
         config = load()

@@ -65,7 +65,7 @@ class Gate:
             return Outcome(
                 action="skipped",
                 memory=overtaken.memory,
-                reason="superseded since",
+                reason="history by now",
                 redacted=found,
                 path=overtaken.path,
             )
@@ -181,7 +181,7 @@ class Gate:
         """The history note that automation offers again: it reads a session twice when a crash cut it off before."""
         if draft.source_type in ("user", "agent") or not draft.evidence:
             return None
-        where = "project = ? AND status = 'superseded' AND source_session = ?"
+        where = "project = ? AND status NOT IN ('active', 'open') AND source_session = ?"
         for item in self.index.notes(where, (draft.project, draft.source_session)):
             same_records = item.memory.evidence == draft.evidence
             if same_records and likeness.compare(draft.content, item.memory.lesson) == likeness.SAME:

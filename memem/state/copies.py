@@ -88,10 +88,14 @@ def set_aside(folder: str) -> list[str]:
 
 
 def _exchange(path: Path, good: Path) -> str:
+    """Put a copy into the place of a database that is set aside; answers that in words."""
     aside = path.with_name(ASIDE.replace("*", str(int(time.time()))))
     temp = path.with_name(f"{FILE_NAME}.restored.tmp")
     shutil.copyfile(good, temp)
     temp.chmod(0o600)
+    connection = sqlite.connect(str(temp))
+    sqlite.use_write_ahead_log(connection)  # a copy has lost that, and the prompt hook would wait for writers
+    connection.close()
     _sync(temp)
     with suppress(FileExistsError):
         os.link(path, aside)

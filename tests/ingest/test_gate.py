@@ -367,6 +367,6 @@ def test_what_was_superseded_is_not_brought_back_by_reading_the_same_records_aga
     second = mined("The cluster runs Postgres 15 in production", "r-2")
     assert second.replaced == (first.memory,)
     again = mined("The cluster runs Postgres 14 in production", "r-1")
-    assert (again.action, again.reason) == ("skipped", "superseded since")
+    assert (again.action, again.reason) == ("skipped", "history by now")
     later = mined("The cluster runs Postgres 14 in production", "r-3")
     assert later.action == "superseded", "it is true again, says another record"

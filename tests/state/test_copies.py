@@ -60,7 +60,12 @@ def test_copies_are_made_once_an_hour_and_three_are_kept(tmp_path: Path) -> None
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.glob(f"{FILE_NAME}*"))
     _garbage(tmp_path)
     assert "is replaced by its copy" in copies.restore(str(tmp_path))
-    assert open_state(str(tmp_path)).get("hour") == "4"
+    restored = open_state(str(tmp_path))
+    assert restored.get("hour") == "4"
+    assert restored.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal", (
+        "or the hook would wait for others"
+    )
+    restored.close()
 
 
 def test_a_copy_that_is_damaged_itself_is_passed_over(tmp_path: Path) -> None:
