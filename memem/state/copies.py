@@ -38,8 +38,8 @@ def keep(connection: sqlite.Connection, folder: str, now: float) -> bool:
         temp = newest.with_name(f"{FILE_NAME}.good.tmp")
         temp.unlink(missing_ok=True)  # of a process that was killed
         try:
+            _make_private(temp)
             connection.execute("VACUUM INTO ?", (str(temp),))
-            temp.chmod(0o600)
             if _fault(temp):
                 raise sqlite.Error("the copy is not well")
             _sync(temp)
@@ -91,8 +91,9 @@ def _exchange(path: Path, good: Path) -> str:
     """Put a copy into the place of a database that is set aside; answers that in words."""
     aside = path.with_name(ASIDE.replace("*", str(int(time.time()))))
     temp = path.with_name(f"{FILE_NAME}.restored.tmp")
+    temp.unlink(missing_ok=True)
+    _make_private(temp)
     shutil.copyfile(good, temp)
-    temp.chmod(0o600)
     connection = sqlite.connect(str(temp))
     sqlite.use_write_ahead_log(connection)  # a copy has lost that, and the prompt hook would wait for writers
     connection.close()
@@ -131,6 +132,11 @@ def _fault(path: Path) -> str:
 
 def _copy(folder: str, number: int) -> Path:
     return Path(folder, f"{FILE_NAME}.good.{number}")
+
+
+def _make_private(path: Path) -> None:
+    """An empty file that nobody else can read, not even while it is filled."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _sync(path: Path) -> None:
