@@ -86,6 +86,7 @@ class Supervisor:
         try:
             self._log.info("started", owner=identity())
             code = self._serve()
+            self._free(lambda jobs: jobs.reclaim())  # its worker may have been killed with a job in hand
             self._log.info("ended", code=code)
             return code
         finally:
@@ -189,7 +190,6 @@ class Supervisor:
     def _judged(self, done: Finished) -> int:
         """What the end of a worker means."""
         if self._stop.is_set():
-            self._free(lambda jobs: jobs.reclaim())  # it may have been killed with its job in hand
             return DONE
         if done.returncode == DONE and not done.reason:
             self._pause = _TRANSIENT_SECONDS
