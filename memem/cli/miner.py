@@ -20,7 +20,7 @@ from memem.errors import BadInput, Unavailable
 from memem.process import sweep_orphans
 from memem.state.jobs import DEAD, PENDING, RUNNING, Job
 
-_START_SECONDS = 5.0
+_START_SECONDS = 10.0
 _STOP_SECONDS = 12.0
 _CONSENT = """memem reads the sessions of Claude Code after they have settled, keeps what is durable as notes in your
 vault, and stays on this machine: {where}."""

@@ -52,7 +52,6 @@ def supervise() -> int:
     """The supervisor, until it is told to stop."""
     from memem.daemon.log import open_log
     from memem.daemon.watch import follow
-    from memem.process import sweep_orphans
 
     config = load()
     os.chdir(config.dir)
@@ -60,7 +59,6 @@ def supervise() -> int:
     supervisor = Supervisor(config, command("work"), environment(), log)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stop())
-    sweep_orphans()  # children of a miner that was killed
     unfollow = follow(config, supervisor)
     try:
         return supervisor.run()

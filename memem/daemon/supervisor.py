@@ -85,6 +85,7 @@ class Supervisor:
             return DONE
         try:
             self._log.info("started", owner=identity())
+            sweep_orphans()  # children of a miner that was killed; behind the lock, because it may take seconds
             code = self._serve()
             self._free(lambda jobs: jobs.reclaim())  # its worker may have been killed with a job in hand
             self._log.info("ended", code=code)
