@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
+from memem.errors import StateUnavailable
 from memem.value import Value
 
 MARKER = ".miner-opted-in"
@@ -45,7 +47,7 @@ def read(folder: str) -> Consent:
         said = json.loads(text)
         given = {name: said[name] for name in Consent.__fields__ if name in said}
         right = all(type(value) in _accepted(name) for name, value in given.items())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return Consent(capture=True)
     return Consent(**given) if given and right else Consent(capture=True)
 
@@ -54,21 +56,38 @@ def write(folder: str, consent: Consent) -> None:
     """Remember a consent.
 
     Raises:
-        OSError: the state folder cannot be written.
+        StateUnavailable: the state folder cannot be written; the consent is as it was.
     """
     path = f"{folder}/{MARKER}"
-    temp = f"{path}.{os.getpid()}"
-    with open(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(consent.as_dict(), file)
-    os.replace(temp, path)
+    temp = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(consent.as_dict(), file)
+            file.flush()
+            os.fsync(file.fileno())  # an empty file would pass for the published memem's
+        os.replace(temp, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temp)  # noqa: PTH108
+        raise _unwritable(folder, error) from error
 
 
 def withdraw(folder: str) -> None:
-    """Forget every consent."""
+    """Forget every consent.
+
+    Raises:
+        StateUnavailable: the state folder cannot be written; the consent is as it was.
+    """
     try:
         os.unlink(f"{folder}/{MARKER}")  # noqa: PTH108
     except FileNotFoundError:
         pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: str, error: OSError) -> StateUnavailable:
+    return StateUnavailable(f"{folder} cannot be written ({error.strerror}), so your word cannot be kept: mend that.")
 
 
 def _accepted(name: str) -> tuple[type, ...]:

@@ -9,6 +9,7 @@ MememError
 │   ├── StateUnavailable    the state folder is missing, read-only or full
 │   └── ModelUnusable       the model needs a human: login, key, quota, address
 ├── TransientError      it may well work later: the work waits, it is not to blame     exit 20
+│   ├── Busy                our own other calls leave no room for this one
 │   └── Stopped             we were asked to stop
 ├── PermanentError      the work itself is at fault: it is not tried again unchanged   exit 1
 │   ├── Refused             the model declined
@@ -26,11 +27,13 @@ from __future__ import annotations
 class MememError(Exception):
     """Base of all errors that memem raises on purpose; `str()` is one line fit to print.
 
-    `spent` is what a model was paid although the call failed: an `Answer` without data, or None.
+    `spent` is what a model was paid although the call failed: an `Answer` without data, or None. `asked` means that
+    the question was on its way when the call ended, so that it has cost something nobody can tell.
     """
 
     exit_code = 1
     spent: object = None
+    asked = False
 
 
 class BadInput(MememError):
@@ -81,6 +84,10 @@ class TransientError(MememError):
     def __init__(self, message: str, *, retry_after: float | None = None, counted: bool = False) -> None:
         super().__init__(message)
         self.retry_after, self.counted = retry_after, counted
+
+
+class Busy(TransientError):
+    """As many model calls as are allowed run already; the backend is not to blame."""
 
 
 class Stopped(TransientError):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from memem import consent, published, sqlite
 from memem.app import Memem
@@ -22,13 +23,14 @@ from memem.errors import (
 from memem.ingest.grown import grow
 from memem.ingest.secrets import redact
 from memem.llm.backends import NoModel
+from memem.llm.protocol import LOCAL
 from memem.mining import playbooks
 from memem.mining.chunks import Chunk
-from memem.mining.model import Model, ModelEngine
+from memem.mining.model import LIKELY_MODEL, Model, ModelEngine
 from memem.mining.session import Engine, Mined, Part, Session, mine_session, patterns, read_session
 from memem.models import Memory, Scope
 from memem.sources.claude_code import ClaudeCode
-from memem.state.jobs import PART, PLAYBOOK, SESSION, Job, Jobs
+from memem.state.jobs import MOST_ATTEMPTS, PART, PLAYBOOK, SESSION, Job, Jobs
 from memem.state.ledger import Budget
 from memem.stores import verb
 from memem.text import query_terms
@@ -85,7 +87,9 @@ class Miner(Memem):
             llm = NoModel(f"spending was allowed for {allowed}, not for {llm.name}: memem miner spend --allow")
         budget = Budget(tokens=self.config.daily_tokens, usd=self.config.daily_usd)
         seconds = self.config.llm_timeout * 2.0  # the call, and its one retry
-        return Model(llm, self.ledger(), budget, free=llm.name == "ollama", call_seconds=seconds, stop=stop)
+        free = llm.name == "ollama" or urlsplit(self.config.llm_url).hostname in LOCAL
+        priced_as = self.config.llm_model or LIKELY_MODEL
+        return Model(llm, self.ledger(), budget, free=free, priced_as=priced_as, call_seconds=seconds, stop=stop)
 
     @verb
     def run(self, job: Job, jobs: Jobs, model: Model | None) -> str:
@@ -111,7 +115,7 @@ class Miner(Memem):
             if not consent.read(self.config.dir).mining:
                 return "captured"
             reading = self._read(source, path)
-            engine = self._engine(model)
+            engine = self._engine(job, model)
             if (
                 isinstance(engine, ModelEngine)
                 and job.reason != _ALONE
@@ -181,8 +185,9 @@ class Miner(Memem):
             self._earlier = published.mined(self.config.dir)
         return read_session(source, path, self.state, after=after, earlier=self._earlier.get(path.stem, 0))
 
-    def _engine(self, model: Model | None) -> Engine:
-        return ModelEngine(model, lambda text: redact(text).text, self._nearest) if model else patterns
+    def _engine(self, job: Job, model: Model | None) -> Engine:
+        last = job.attempts >= MOST_ATTEMPTS - 1
+        return ModelEngine(model, lambda text: redact(text).text, self._nearest, last=last) if model else patterns
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
@@ -197,7 +202,7 @@ class Miner(Memem):
             places=tuple(read.places[at] for at in inside),
             offset=min(end, read.offset),
         )
-        return f"{self._mined(reading, job, jobs, self._engine(model))} lessons"
+        return f"{self._mined(reading, job, jobs, self._engine(job, model))} lessons"
 
     def _mined(self, reading: Session, job: Job, jobs: Jobs, engine: Engine) -> int:
         scope = self._scope_of_session(reading)
@@ -206,6 +211,7 @@ class Miner(Memem):
             for part in engine(read, scope):
                 jobs.extend(job)  # a model takes its time: what is not ours any more must not be written
                 yield part
+                jobs.between()
 
         commit = partial(self._commit, job, jobs, scope)
         mined = mine_session(reading, self._gate(), scope, commit, engine=held)

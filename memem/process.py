@@ -89,11 +89,13 @@ def run(
     idle_seconds: float | None = None,
     output_limit: int = 1_000_000,
     stop: Any = never,
+    stop_grace_seconds: float = GRACE_SECONDS,
     clock: Callable[[], float] = elapsed,
 ) -> Finished:
     """Run a program to its end, or to ours: nothing of it is alive when this returns, at most 6 s after the deadline.
 
-    `env` is its whole environment; `stop` is a function or an event. stdout beyond `output_limit` bytes ends it,
+    `env` is its whole environment; `stop` is a function or an event, after which TERM and KILL are only
+    `stop_grace_seconds` apart. stdout beyond `output_limit` bytes ends it,
     stderr beyond it is thrown away.
 
     Raises:
@@ -101,10 +103,11 @@ def run(
         Unavailable: there is no such program, or it cannot be run.
     """
     child = _Child(command, stdin, env, cwd, output_limit, clock)
+    reason = ""
     try:
         reason = child.follow(clock() + deadline_seconds, idle_seconds, asking(stop))
     finally:
-        child.end()
+        child.end(stop_grace_seconds if reason == "stopped" else GRACE_SECONDS)
     return Finished(
         returncode=child.returncode, stdout=bytes(child.output[0]), stderr=bytes(child.output[1]), reason=reason
     )
@@ -186,10 +189,10 @@ class _Child:
             pass  # what it wrote last; a grandchild that keeps the pipe open is not waited for
         return "overflow" if self._overflow else ""
 
-    def end(self) -> None:
+    def end(self, grace_seconds: float) -> None:
         """End it and all it started, if anything still runs, and let go of the pipes."""
         try:
-            _end_all(self._left, self._left(), self._clock, self._pump)
+            _end_all(self._left, self._left(), self._clock, self._pump, grace_seconds)
             patience = self._clock() + 0.2
             while self._pump(0) and self._clock() < patience:
                 pass  # its last words
@@ -264,9 +267,10 @@ def _end_all(
     found: list[Running],
     clock: Callable[[], float],
     pause: Callable[[float], object] = time.sleep,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> None:
     """TERM, 5 s, KILL, until `left` finds nothing; `pause` is called with seconds to spend meanwhile."""
-    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+    for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, _KILL_SECONDS)):
         patience = clock() + seconds
         told: set[int] = set()
         while found and clock() < patience:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite, volumes
 from memem.config import Config, load
-from memem.errors import MememError, StateUnavailable, TooNew, VaultUnavailable
+from memem.errors import Damaged, MememError, StateUnavailable, TooNew, VaultUnavailable
 from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
 from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
+from memem.state import copies
 from memem.state.events import rotate
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
@@ -59,7 +60,7 @@ def verb(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], 
                     raise StateUnavailable(
                         f"the index in {self.config.dir} is busy or full ({error}); retry."
                     ) from error
-                self._replace_index(error)
+                self._mend(error)
             try:
                 return method(self, *args, **kwargs)
             except sqlite.FAULTS as error:
@@ -209,6 +210,15 @@ class Stores:
             self.degraded.append(str(error))
             return Vault(self.config.memory_root)
 
+    def _mend(self, error: Exception) -> None:
+        """Replace what is damaged: the state by a copy of it, or else the index."""
+        if self.state and copies.damaged(self.config.dir):
+            copies.restore(self.config.dir)
+            self.state.close()
+            self.state = self._open_state()
+        else:
+            self._replace_index(error)
+
     def _replace_index(self, error: Exception | None) -> None:
         in_file, current = self.index.in_file, self.index.current
         self.index.close()
@@ -234,16 +244,30 @@ class Stores:
                 self.degraded.append(str(error))
 
     def _open_state(self) -> State | None:
+        folder = self.config.dir
+        self.degraded = [reason for reason in self.degraded if not reason.startswith("the state database")]
         try:
-            state = open_state(self.config.dir, shared=bool(self.shared_by))
+            try:
+                state = open_state(folder, shared=bool(self.shared_by))
+            except TooNew:
+                raise
+            except Damaged:
+                if not copies.restore(folder):
+                    raise
+                state = open_state(folder, shared=bool(self.shared_by))
             sqlite.keep_journal(state.connection, shared=bool(self.shared_by))
             sqlite.wait_at_most(state.connection, _STATE_SECONDS)
-            return state
         except MememError as error:
             self._too_new = error if isinstance(error, TooNew) else None
             if self.index.in_file:  # otherwise the state folder as a whole is unusable, and that was told
                 self.degraded.append(str(error))
             return None
+        for aside in copies.set_aside(folder):
+            self.degraded.append(
+                f"the state database was damaged and is replaced by a copy; the old one is {aside}: delete it when you "
+                "do not need it. What was mined after the copy is mined once more, which adds nothing."
+            )
+        return state
 
     def _bury(self, gone: tuple[Memory, ...]) -> None:
         """Remember what a human deleted, so that automation does not bring it back."""

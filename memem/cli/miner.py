@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -15,10 +17,12 @@ from memem.consent import Consent
 from memem.daemon import entry, report, supervisor, worker
 from memem.daemon.settle import settle
 from memem.errors import BadInput, Unavailable
+from memem.process import sweep_orphans
 from memem.state import lock
 from memem.state.jobs import DEAD, PENDING, RUNNING, Job
 
-_START_SECONDS = 5.0
+_START_SECONDS = 10.0
+_STOP_SECONDS = 12.0
 _CONSENT = """memem reads the sessions of Claude Code after they have settled, keeps what is durable as notes in your
 vault, and stays on this machine: {where}."""
 
@@ -45,6 +49,8 @@ def start(memem: Any, /) -> None:
     consent.write(folder, before.replace(capture=True, mining=True, stopped=False, since=since))
     supervisor.forgive(folder)
     supervisor.wake(folder)
+    if before.stopped:  # one that was told to stop a moment ago may still be putting down its work
+        _wait(lambda: lock.owner(folder) is None, _STOP_SECONDS)
     if lock.owner(folder) is None:
         entry.start()
     _wait(lambda: lock.owner(folder) is not None, _START_SECONDS)
@@ -229,11 +235,15 @@ def drop(memem: Any, /, numbers: tuple[int, ...]) -> None:
 def _work_off(memem: Any, *, ended: bool) -> int:
     from memem.daemon.log import open_log
 
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    sweep_orphans()  # children of a miner that was killed
+    stop = worker.until_revoked(memem.config.dir, told.is_set)
     jobs = memem.jobs()
     settle(memem.config, jobs, ended=ended)
     log = open_log(memem.config.dir, role="drain", pid=os.getpid())
     with _progress(sum(jobs.counts()[status] for status in (PENDING, RUNNING))) as beat:
-        code = worker.work(memem, model=memem.model(), log=log, stop=lambda: False, beat=beat)
+        code = worker.work(memem, model=memem.model(stop), log=log, stop=stop, beat=beat)
     counts = jobs.counts()
     click.echo(f"{counts['done']} done, {counts['pending']} waiting, {counts['dead']} dead letters")
     return code

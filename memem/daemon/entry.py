@@ -8,16 +8,19 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from memem import __version__, consent
+from memem import __version__, consent, sqlite
 from memem.config import Config, load
 from memem.daemon.settle import settle
 from memem.daemon.supervisor import Supervisor, halted, wake
-from memem.errors import MememError
+from memem.errors import Damaged, MememError
 from memem.install import ROOT, use_environment
-from memem.state import lock
+from memem.llm.claude import OF_A_SESSION
+from memem.process import MARKER
+from memem.state import copies, lock
 from memem.state.jobs import Jobs
 from memem.state.store import open_state
 
@@ -49,11 +52,9 @@ def supervise() -> int:
     """The supervisor, until it is told to stop."""
     from memem.daemon.log import open_log
     from memem.daemon.watch import follow
-    from memem.process import sweep_orphans
 
     config = load()
     os.chdir(config.dir)
-    sweep_orphans()  # children of a miner that was killed
     log = open_log(config.dir, role="supervisor", pid=os.getpid(), version=__version__)
     supervisor = Supervisor(config, command("work"), environment(), log)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -74,17 +75,23 @@ def work() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    worker.end_with_parent(stop)
-    memem = Miner(load())
-    log = open_log(memem.config.dir, role="worker", pid=os.getpid())
+    owner = os.environ.get(MARKER, "").partition(":")[0]
+    worker.end_with_owner(stop, lambda: owner.isdigit() and os.getppid() != int(owner))
+    log = open_log(str(Path.cwd()), role="worker", pid=os.getpid())  # where the supervisor started it
     try:
-        settle(memem.config, memem.jobs())
-        return worker.work(memem, model=memem.model(stop.is_set), log=log, stop=stop.is_set, beat=_beat)
-    except MememError as error:
+        config = load()
+        if restored := copies.restore(config.dir):
+            log.error("state_restored", reason=restored)
+        memem = Miner(config)
+        try:
+            ended = worker.until_revoked(memem.config.dir, stop.is_set)
+            settle(memem.config, memem.jobs())
+            return worker.work(memem, model=memem.model(ended), log=log, stop=ended, beat=partial(_beat, stop))
+        finally:
+            memem.close()
+    except (MememError, sqlite.Error) as error:
         log.error("cannot_work", reason=str(error))
-        return worker.FATAL if error.exit_code == 5 else worker.TRANSIENT
-    finally:
-        memem.close()
+        return worker.FATAL if isinstance(error, Damaged) else worker.TRANSIENT
 
 
 def note() -> int:
@@ -94,13 +101,16 @@ def note() -> int:
         return 0
     try:
         payload = json.loads(sys.stdin.buffer.read(_MOST_INPUT))
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = {}
     try:
         _queue(config, payload if isinstance(payload, dict) else {})
+    except (OSError, MememError, sqlite.Error):
+        pass  # the miner finds the session by itself when it looks
+    try:
         wake(config.dir)
         ensure(config)
-    except (OSError, MememError):
+    except OSError:
         return 1
     return 0
 
@@ -111,10 +121,9 @@ def ensure(config: Config) -> None:
     if not consent.read(config.dir).active or (stopped and stopped.version == __version__):
         return
     running = lock.owner(config.dir)
-    if running and running.version and _number(running.version) < _number(__version__):
+    if running and running.older:
         lock.end(running)
-        running = None
-    if running is None:
+    if running is None or running.older:
         start()
 
 
@@ -133,12 +142,8 @@ def command(role: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """What the miner's processes inherit: nothing of the session that happened to start them."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("CLAUDE_CODE_", "CLAUDE_PROJECT", "CLAUDE_PLUGIN", "MEMEM_CHILD"))
-        and name != "CLAUDECODE"
-    }
+    # What is a user's own stays: without CLAUDE_CODE_OAUTH_TOKEN or CLAUDE_CODE_USE_BEDROCK there is no login.
+    return {name: value for name, value in os.environ.items() if not OF_A_SESSION.fullmatch(name) and name != MARKER}
 
 
 def _queue(config: Config, payload: Mapping[str, Any]) -> None:
@@ -155,13 +160,11 @@ def _queue(config: Config, payload: Mapping[str, Any]) -> None:
         state.close()
 
 
-def _beat() -> None:
-    sys.stdout.write(".\n")
-    sys.stdout.flush()
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+def _beat(stop: threading.Event) -> None:
+    try:
+        os.write(1, b".\n")
+    except OSError:  # the supervisor is gone
+        stop.set()
 
 
 ROLES = {"daemon": daemon, "work": work, "note": note}

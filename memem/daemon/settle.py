@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,6 +37,8 @@ def settle(config: Config, jobs: Jobs, paths: Iterable[Path] | None = None, *, e
             info = path.stat()
         except OSError:
             continue
+        if not stat.S_ISREG(info.st_mode):
+            continue
         seen += 1
         if info.st_mtime < allowed.since and not allowed.history:
             older += 1
@@ -43,5 +47,6 @@ def settle(config: Config, jobs: Jobs, paths: Iterable[Path] | None = None, *, e
         stamp = f"{info.st_size}:{info.st_mtime_ns}:{'mine' if allowed.mining else 'capture'}"
         now = jobs.now()
         due = now if ended else min(info.st_mtime, now) + config.miner_settle_seconds
-        queued += jobs.enqueue(SESSION, str(path), {"path": str(path)}, due=due, stamp=stamp)
+        name = os.path.realpath(path)  # one job for one file, whichever way it was found
+        queued += jobs.enqueue(SESSION, name, {"path": name}, due=due, stamp=stamp)
     return Settled(seen=seen, older=older, queued=queued)

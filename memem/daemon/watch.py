@@ -14,7 +14,7 @@ _LOOKED = ("opened", "closed_no_write")
 def follow(config: Config, supervisor: Supervisor) -> Callable[[], None]:
     """Tell the supervisor of changes, from a thread of its own; answers how to end that.
 
-    Where the system cannot notify, the supervisor still looks every few hours and whenever a hook wakes it.
+    Where the system cannot notify (too many folders are watched already), the supervisor looks every minute instead.
     """
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
@@ -32,6 +32,7 @@ def follow(config: Config, supervisor: Supervisor) -> Callable[[], None]:
 
     wake(config.dir)  # makes the folder
     observer = Observer()
+    observer.start()  # before it watches anything: a folder that it cannot watch then keeps it from no other
     watched: list[tuple[FileSystemEventHandler, str, bool]] = [(Queue(), config.state_path(WAKE), False)]
     watched += [(Transcripts(), folder, True) for folder in config.session_dirs]
     for handler, folder, recursive in watched:
@@ -39,11 +40,7 @@ def follow(config: Config, supervisor: Supervisor) -> Callable[[], None]:
             if Path(folder).is_dir():
                 observer.schedule(handler, folder, recursive=recursive)
         except OSError:
-            continue  # too many folders to watch
-    try:
-        observer.start()
-    except OSError:
-        return lambda: None
+            supervisor.blind()
 
     def end() -> None:
         observer.stop()

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from sys import maxsize
 
 from memem import sqlite
 from memem.errors import BadInput, NotFound, VaultUnavailable
@@ -49,8 +50,8 @@ class Gate:
     ) -> None:
         self.vault, self.index, self.spool, self.state, self.now = vault, index, spool, state, now
 
-    def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False, beside: bool = False) -> Outcome:
-        """Save a draft in a scope, or say why not. With `beside` it replaces nothing: what it contradicts is named.
+    def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False, most: int = maxsize) -> Outcome:
+        """Save a draft in a scope, or say why not. If it would replace more than `most`, it only names them all.
 
         Raises:
             BadInput: the draft is too short, too long, names an unknown kind, or an id that two memories begin with.
@@ -74,7 +75,7 @@ class Gate:
         outdated = (likeness.SAME, likeness.CORRECTION, likeness.EXTENSION)
         replaced = self._named(draft.supersedes) + [item for relation, item in relations if relation in outdated]
         replaced = list({item.path: item for item in replaced}.values())
-        contradicted, replaced = (replaced, []) if beside else ([], replaced)
+        contradicted, replaced = (replaced, []) if len(replaced) > most else ([], replaced)
         related = [item for relation, item in relations if relation == likeness.RELATED][:_MOST_RELATED]
         memory = self._memory(classify(clean_draft, self._identity_notes(scope)), replaced, related)
         memory = memory.replace(contradicts=tuple(item.memory.id for item in contradicted))

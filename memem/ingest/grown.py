@@ -37,6 +37,8 @@ def grow(
     """
     if state and memory.id in state.buried_ids():
         return False  # a human deleted it
+    moved = next((item.path for item in index.by_prefix(memory.id)), path)  # or renamed; or it began on another day
+    path = path if vault.stat(path) or not vault.stat(moved) else moved
     if vault.stat(path):
         before, after = vault.edit(path, lambda data: _changed(data, part, memory.updated))
         if before == after:

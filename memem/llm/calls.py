@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from memem.errors import Malformed, ModelUnusable, Stopped, TransientError
-from memem.llm.protocol import REPLY_LIMIT
+from memem.llm.protocol import REPLY_LIMIT, asked
 from memem.process import asking, elapsed
 
 R = TypeVar("R")
@@ -54,7 +54,7 @@ async def _watched(
         if fault:
             task.cancel()
             await asyncio.wait({task}, timeout=1)
-            raise fault
+            raise asked(fault)
         await asyncio.wait({task}, timeout=_TICK)
     return task.result()
 
@@ -101,7 +101,7 @@ class _Capped(httpx2.AsyncByteStream):
         async for part in self._stream:
             size += len(part)
             if size > REPLY_LIMIT:
-                raise Malformed(f"the model's answer is longer than {REPLY_LIMIT} bytes")
+                raise asked(Malformed(f"the model's answer is longer than {REPLY_LIMIT} bytes"))
             yield part
 
     async def aclose(self) -> None:

@@ -21,7 +21,7 @@ from memem.errors import (
 )
 from memem.llm import prices
 from memem.llm.faults import RETRY_AFTER_LIMIT, failure
-from memem.llm.protocol import MAX_OUTPUT_TOKENS, REPLY_LIMIT, SYSTEM, Answer, Reply, paid, settled
+from memem.llm.protocol import MAX_OUTPUT_TOKENS, REPLY_LIMIT, SYSTEM, Answer, Reply, asked, paid, settled
 from memem.process import Finished, never, run
 from memem.value import Value
 
@@ -29,8 +29,9 @@ _MODEL = "haiku"
 _READ = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 _OLDEST = (2, 1)
 _VERSION_SECONDS = 10
+_STOP_GRACE_SECONDS = 2.0  # it has nothing to put away, and who stops the miner waits for it
 # What a session around us has put into the environment: it would take this call for a part of itself.
-_OF_A_SESSION = re.compile(
+OF_A_SESSION = re.compile(
     r"CLAUDECODE|CLAUDE_CODE_(ENTRYPOINT|(SESSION|CHILD|MESSAGING|BRIDGE)_.*)|CLAUDE_PLUGIN_.*"
     r"|CLAUDE_(PROJECT_DIR|ENV_FILE|PID|EFFORT)"
 )
@@ -77,7 +78,7 @@ class Claude:
     name = "claude"
 
     def __init__(self, environ: Mapping[str, str], folder: str, model: str = "", seconds: float = 120) -> None:
-        self._environ = {key: value for key, value in environ.items() if not _OF_A_SESSION.fullmatch(key)} | _OWN
+        self._environ = {key: value for key, value in environ.items() if not OF_A_SESSION.fullmatch(key)} | _OWN
         self._folder = folder
         self._model = model or _MODEL
         self._seconds = seconds
@@ -112,7 +113,7 @@ class Claude:
                 [program, *arguments],
                 stdin=stdin, env=self._environ, cwd=self._folder, deadline_seconds=seconds,
                 output_limit=2 * REPLY_LIMIT,  # the answer stands in it twice
-                stop=stop,
+                stop=stop, stop_grace_seconds=_STOP_GRACE_SECONDS,
             )  # fmt: skip
         except OSError as error:
             raise ModelUnusable(f"{self._folder} cannot be used: {error.strerror}. Check its permissions.") from error
@@ -121,17 +122,17 @@ class Claude:
 
     def _reply(self, done: Finished) -> Reply:
         if done.reason == "stopped":
-            raise Stopped("stopped while claude was thinking")
+            raise asked(Stopped("stopped while claude was thinking"))
         if done.reason == "overflow":
-            raise Malformed("claude's answer is far too long")
+            raise asked(Malformed("claude's answer is far too long"))
         if done.reason:
-            raise TransientError(
-                f"claude did not answer within {self._seconds:g} s (MEMEM_LLM_TIMEOUT): it is tried again later"
-            )
+            late = f"claude did not answer within {self._seconds:g} s (MEMEM_LLM_TIMEOUT): it is tried again later"
+            raise asked(TransientError(late))
         envelope = _opened(done.stdout)
         if envelope is None:
             if done.returncode < 0 or done.returncode > 128:
-                raise TransientError("claude was killed, perhaps for lack of memory: tried again later", counted=True)
+                killed = "claude was killed, perhaps for lack of memory: tried again later"
+                raise asked(TransientError(killed, counted=True))
             raise ModelUnusable(f"claude ended with code {done.returncode} and no result: run `claude -p hello`")
         spent = self._spent(envelope.result)
         error = _error(envelope)

@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 from memem.errors import MememError, ModelUnusable, PermanentError, Refused, Truncated
 from memem.llm import calls, prices
 from memem.llm.faults import failure
-from memem.llm.protocol import MAX_OUTPUT_TOKENS, SYSTEM, Answer, Reply, paid, settled
+from memem.llm.protocol import LOCAL, MAX_OUTPUT_TOKENS, SYSTEM, Answer, Reply, paid, settled
 
 _URL = "https://api.openai.com/v1"
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 _SCHEMA, _OBJECT, _PLAIN = range(3)  # ways to ask for a document, from the strictest to one that every server knows
 
 
@@ -106,7 +105,7 @@ class OpenAI:
         model = str(document.get("model") or self._model)
         read = prices.number(usage.get("prompt_tokens"), prices.tokens(prompt))
         written = prices.number(usage.get("completion_tokens"), prices.tokens(text))
-        cost = 0.0 if urlsplit(self._url).hostname in _LOCAL else prices.estimate(model, int(read), int(written))
+        cost = 0.0 if urlsplit(self._url).hostname in LOCAL else prices.estimate(model, int(read), int(written))
         return Answer(
             data={},
             input_tokens=int(read),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from memem.errors import StateUnavailable, Stopped, TransientError
+from memem.errors import Busy, StateUnavailable, Stopped
 from memem.process import asking, elapsed
 
 _PAUSE = 0.2
@@ -24,7 +24,7 @@ def slot(
 
     Raises:
         Stopped: asked to stop while waiting.
-        TransientError: none became free in time.
+        Busy: none became free in time.
         StateUnavailable: the folder cannot be used.
     """
     stopped, deadline = asking(stop), clock() + deadline_seconds
@@ -40,7 +40,7 @@ def slot(
         if stopped():
             raise Stopped("stopped while waiting for other model calls to end")
         if clock() >= deadline:
-            raise TransientError(f"{count} other model calls are running: it is tried again later")
+            raise Busy(f"{count} other model calls are running: it is tried again later")
         time.sleep(_PAUSE)
 
 
@@ -50,7 +50,7 @@ def _taken(path: str) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
-            raise TransientError("too many files are open: it is tried again later") from error
+            raise Busy("too many files are open: it is tried again later") from error
         raise StateUnavailable(f"{path} cannot be opened: {error.strerror}. Check the permissions.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

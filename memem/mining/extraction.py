@@ -23,6 +23,7 @@ ACTIONS = ("add", "update", "supersede", "noop")
 _SHORTEST = 20
 _MOST_LINES = 6
 _NOTE_LENGTH = 400
+_LONGEST_SAID = 8000  # characters of one text of an answer that are looked at
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
@@ -110,25 +111,29 @@ def prompt(chunk: Chunk, project: str, hints: Sequence[str], known: Sequence[Mem
 
 
 def findings(data: Mapping[str, Any], chunk: Chunk, known: Sequence[Memory], session: str) -> list[Finding]:
-    """The lessons of an answer that name real evidence. A target that was not shown is no target."""
-    shown = {memory.id8: memory.id for memory in known}
+    """The lessons of an answer that name real evidence. A target that was not shown is no target.
+
+    What stands on the output of tools alone is theirs: anybody may have written it, so it replaces nothing.
+    """
+    said = {turn.event.uuid for turn in chunk.turns if turn.event.kind != "result"}
     found: list[Finding] = []
     for item in data["lessons"][:MOST_ITEMS]:
         evidence = _records(item["evidence"], chunk)
-        lesson = item["lesson"].strip()
+        lesson = item["lesson"][:_LONGEST_SAID].strip()
         if not evidence or len(lesson) < _SHORTEST or item["action"] == "noop":
             continue
-        target = shown.get(item["target"].strip().strip("[]")[:8].lower(), "")
+        trust = "agent" if said & set(evidence) else "tool"
+        target = _target(item["target"], known) if trust == "agent" else ""
         draft = Draft(
             content=cut(lesson, LONGEST),
-            title=one_line(item["title"]),
+            title=one_line(item["title"][:_LONGEST_SAID]),
             details=_details(item),
             kind=item["kind"],
-            layer=item["layer"],
-            importance=item["importance"],
-            keys=tuple(item["keys"][:5]),
-            paths=tuple(path for path in item["paths"][:10] if path.strip()),
-            trust="agent",
+            layer=int(item["layer"]),  # 2.0 is an integer, says the schema
+            importance=int(item["importance"]),
+            keys=tuple(key[:_LONGEST_SAID] for key in item["keys"][:5]),
+            paths=tuple(path[:_LONGEST_SAID] for path in item["paths"][:10] if path.strip()),
+            trust=trust,
             source_type=SOURCE,
             source_session=session,
             evidence=evidence,
@@ -143,11 +148,18 @@ def summary(data: Mapping[str, Any], chunk: Chunk) -> tuple[tuple[str, tuple[str
     for heading in HEADINGS:
         lines = []
         for item in data["summary"][heading][:_MOST_LINES]:
-            records, text = _records(item["evidence"], chunk), one_line(item["text"])
+            records, text = _records(item["evidence"], chunk), one_line(item["text"][:_LONGEST_SAID])
             if records and text:
                 lines.append(f"{cut(text, 300)} ({', '.join(record[:8] for record in records[:3])})")
         told.append((heading, tuple(lines)))
     return tuple(told)
+
+
+def _target(name: str, known: Sequence[Memory]) -> str:
+    """The id of the one note that was shown and meant, or ""."""
+    name = name.strip().strip("[]").lower()
+    meant = [memory.id for memory in known if len(name) >= len(memory.id8) and memory.id.startswith(name)]
+    return meant[0] if len(meant) == 1 else ""
 
 
 def _records(numbers: Sequence[int], chunk: Chunk) -> tuple[str, ...]:
@@ -156,9 +168,10 @@ def _records(numbers: Sequence[int], chunk: Chunk) -> tuple[str, ...]:
 
 
 def _details(item: Mapping[str, Any]) -> str:
-    points = [f"- {cut(one_line(point), 300)}" for point in item["key_points"][:8] if point.strip()]
+    said = [one_line(point[:_LONGEST_SAID]) for point in item["key_points"][:8]]
+    points = [f"- {cut(point, 300)}" for point in said if point]
     parts = ["## Key points\n" + "\n".join(points)] if points else []
-    synopsis = item["synopsis"].strip()
+    synopsis = item["synopsis"][:_LONGEST_SAID].strip()
     # A heading inside would pass for a part of the note that memem owns.
     parts += ["## Synopsis\n" + cut(one_line(synopsis), 2000)] if synopsis else []
     return "\n\n".join(parts)

@@ -7,17 +7,19 @@ from itertools import islice
 from typing import Any
 
 from memem.errors import (
+    Busy,
     Malformed,
     MememError,
     ModelUnusable,
     Paused,
     Refused,
+    StateUnavailable,
     Stopped,
     TransientError,
     Truncated,
 )  # fmt: skip
 from memem.llm import prices
-from memem.llm.protocol import LLM, Answer
+from memem.llm.protocol import LLM, MAX_OUTPUT_TOKENS, Answer
 from memem.mining import extraction
 from memem.mining.chunks import CHUNK_CHARACTERS, Chunk, chunks, halves, joined
 from memem.mining.lessons import Lesson
@@ -30,7 +32,9 @@ ANSWER_TOKENS = 1500
 SMALL_CHARACTERS = CHUNK_CHARACTERS // 8
 _MOST_HINTS = 12
 _TRANSIENT_SECONDS = 60.0
-_LIKELY_MODEL = "claude-haiku"  # for the reservation; what it really cost is settled
+_CALLS = 2  # an answer that does not fit is asked for once more
+_FRAME_TOKENS = 2000  # what a backend adds to a question: instructions, the schema
+LIKELY_MODEL = "claude-haiku"
 
 
 class Model:
@@ -43,11 +47,12 @@ class Model:
         budget: Budget,
         *,
         free: bool = False,
+        priced_as: str = LIKELY_MODEL,
         call_seconds: float = 180.0,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.llm, self.ledger, self.budget = llm, ledger, budget
-        self._free, self._call_seconds, self._stop = free, call_seconds, stop
+        self._free, self._priced_as, self._call_seconds, self._stop = free, priced_as, call_seconds, stop
 
     def ask(self, prompt: str, schema: Mapping[str, Any], purpose: str) -> Mapping[str, Any]:
         """One answer that fits the schema, on the ledger.
@@ -58,18 +63,26 @@ class Model:
         """
         name = self.llm.name
         self.ledger.admit(name, self._call_seconds)
-        tokens = (prices.tokens(prompt), ANSWER_TOKENS)
-        usd = 0.0 if self._free else prices.estimate(_LIKELY_MODEL, *tokens)
-        number = self.ledger.reserve(name, purpose, self.budget, tokens=tokens, usd=usd)
+        read = prices.tokens(prompt)
+        # The most that it can come to, or the budget would not hold; what it really cost is settled.
+        most = (_CALLS * (read + _FRAME_TOKENS), _CALLS * MAX_OUTPUT_TOKENS)
+        number = self.ledger.reserve(name, purpose, self.budget, tokens=most, usd=self._price(most))
         try:
             answer = self.llm.ask(prompt, schema, stop=self._stop)
         except MememError as error:
-            self._settle(number, error.spent)
+            if error.asked and not isinstance(error.spent, Answer):
+                likely = (read, ANSWER_TOKENS)
+                self.ledger.settle(number, self._priced_as, likely, self._price(likely))
+            else:
+                self._settle(number, error.spent)
             self._judge(name, error)
             raise
         self.ledger.succeeded(name)
         self._settle(number, answer)
         return answer.data
+
+    def _price(self, tokens: tuple[int, int]) -> float:
+        return 0.0 if self._free else prices.estimate(self._priced_as, *tokens)
 
     def _settle(self, number: int, spent: object) -> None:
         if isinstance(spent, Answer):
@@ -88,13 +101,15 @@ class Model:
             self.ledger.succeeded(name)
         elif isinstance(error, Stopped):
             raise Paused(str(error), self.ledger.now()) from error
+        elif isinstance(error, Busy):
+            raise Paused(str(error), self.ledger.now() + _TRANSIENT_SECONDS) from error
         elif isinstance(error, ModelUnusable):
             raise Paused(str(error), self.ledger.faltered(name, str(error), open_now=True)) from error
         elif isinstance(error, TransientError):
             until = self.ledger.faltered(name, str(error), rest_seconds=error.retry_after or 0.0)
             if not error.counted:
                 raise Paused(str(error), max(until, self.ledger.now() + _TRANSIENT_SECONDS)) from error
-        else:
+        elif not isinstance(error, StateUnavailable):  # which is our fault
             self.ledger.faltered(name, str(error))
 
 
@@ -102,8 +117,15 @@ class ModelEngine:
     """Asks a model about each chunk. `nearest` finds the notes that a text may repeat or correct."""
 
     def __init__(
-        self, model: Model, redact: Callable[[str], str], nearest: Callable[[str, Scope], Sequence[Memory]]
+        self,
+        model: Model,
+        redact: Callable[[str], str],
+        nearest: Callable[[str, Scope], Sequence[Memory]],
+        *,
+        last: bool = False,
     ) -> None:
+        # On the last attempt a piece without a usable answer is given up alone, not with all that follows it.
+        self._given_up = (Refused, Malformed) if last else (Refused,)
         self._model, self._redact, self._nearest = model, redact, nearest
 
     def __call__(self, read: Session, scope: Scope) -> Iterator[Part]:
@@ -154,7 +176,7 @@ class ModelEngine:
                 yield from self._parts(half, read, scope, hints)
             if not smaller:
                 yield Part(start=chunk.start, end=chunk.end, lost=str(error))
-        except Refused as error:
+        except self._given_up as error:
             yield Part(start=chunk.start, end=chunk.end, lost=str(error))
         else:
             yield _part(data, known, chunk, read)

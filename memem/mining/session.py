@@ -114,6 +114,7 @@ def read_session(
     if start and path.stat().st_size <= start:  # it did not grow
         known = not by_us
         return Session(path=name, identity=identity, session=path.stem, start=start, offset=start, earlier=known)
+    identity = fingerprint(path)  # before it is read: one that is replaced meanwhile is read anew next time
     reading = source.read(path, line_start(path, start - CONTEXT_BYTES))
     events: list[Event] = []
     places: list[int] = []
@@ -126,7 +127,7 @@ def read_session(
         places.append(reading.offset)  # where the event's line begins
     return Session(
         path=name,
-        identity=fingerprint(path),
+        identity=identity,
         session=next((event.session for event in events if event.session), path.stem),
         folder=next((event.folder for event in events if event.folder), ""),
         events=tuple(events),
@@ -165,7 +166,7 @@ def mine_session(
     for part in engine(read, scope):
         for draft in part.drafts:
             try:
-                outcome = _offered(gate, draft, scope, dry_run=dry_run, beside=left <= 0)
+                outcome = _offered(gate, draft, scope, dry_run=dry_run, most=left)
             except BadInput as error:
                 refused.append(str(error))
             else:
@@ -176,8 +177,8 @@ def mine_session(
     return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused))
 
 
-def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, beside: bool) -> Outcome:
+def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, most: int) -> Outcome:
     try:
-        return gate.ingest(draft, scope, dry_run=dry_run, beside=beside)
+        return gate.ingest(draft, scope, dry_run=dry_run, most=most)
     except NotFound:  # what it replaces was deleted a moment ago
-        return gate.ingest(draft.replace(supersedes=()), scope, dry_run=dry_run, beside=beside)
+        return gate.ingest(draft.replace(supersedes=()), scope, dry_run=dry_run, most=most)

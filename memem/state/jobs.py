@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from memem import sqlite
@@ -39,8 +39,7 @@ ENQUEUE = """
 INSERT_DEAD = """
     INSERT INTO jobs (kind, key, payload, stamp, status, due, reason, updated) VALUES (?, ?, ?, '', 'dead', ?, ?, ?)
     ON CONFLICT (kind, key) DO UPDATE SET status = 'dead', reason = excluded.reason, updated = excluded.updated"""
-SELECT_RUNNING = "SELECT id, fence, owner, lease FROM jobs WHERE status = 'running'"
-SELECT_RUNNING_OF = f"SELECT {_COLUMNS} FROM jobs WHERE status = 'running' AND owner = ?"  # noqa: S608
+SELECT_RUNNING = f"SELECT {_COLUMNS}, owner, lease FROM jobs WHERE status = 'running'"  # noqa: S608 - a constant of ours
 RECLAIM = """
     UPDATE jobs SET status = 'pending', owner = '', again = NULL, due = min(due, coalesce(again, due)), updated = ?
     WHERE id = ? AND fence = ? AND status = 'running'"""
@@ -54,7 +53,7 @@ CLAIM = """
 EXTEND = "UPDATE jobs SET lease = ? WHERE id = ? AND fence = ? AND status = 'running'"
 FINISH = """
     UPDATE jobs SET status = CASE WHEN again IS NULL THEN ? ELSE 'pending' END, due = coalesce(again, ?), again = NULL,
-        attempts = ?, owner = '', reason = ?, updated = ?
+        attempts = ?, owner = '', reason = CASE WHEN again IS NULL THEN ? ELSE '' END, updated = ?
     WHERE id = ? AND fence = ? AND status = 'running'"""
 RETRY = """
     UPDATE jobs SET status = 'pending', attempts = 0, reason = '', due = ?, updated = ?
@@ -89,6 +88,8 @@ class Jobs:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.connection, self.owner, self.alive, self.now = connection, owner, alive, now
+        # Called between the parts of a job; what it raises ends the job there, and nothing of it is lost.
+        self.between: Callable[[], None] = lambda: None
 
     def enqueue(self, kind: str, key: str, payload: Mapping[str, Any], *, due: float, stamp: str = "") -> bool:
         """Ask for a job at a time; False when that state (`stamp`) of it is queued or done already."""
@@ -135,10 +136,12 @@ class Jobs:
             self.extend(job)
             yield
 
-    def crashed(self, owner: str, reason: str) -> None:
+    def crashed(self, reason: str) -> None:
         """A worker died at its job: that may be the job's fault, so an attempt is counted."""
-        for row in self.connection.execute(SELECT_RUNNING_OF, (owner,)).fetchall():
-            self.failed(_job(row), reason)
+        for row in self.connection.execute(SELECT_RUNNING).fetchall():
+            if not self.alive(row["owner"]):
+                with suppress(LeaseLost):
+                    self.failed(_job(row), reason)
 
     def progressed(self, job: Job) -> None:
         """Part of the job is durable: earlier attempts no longer count. Call it inside `fenced`."""

@@ -17,7 +17,14 @@ from memem.value import Value
 FAILURES_TO_OPEN = 5
 COOLDOWN_SECONDS = 300.0
 LONGEST_REST = 3600.0
+_FLIGHT_SECONDS = 900.0
+_BUSY_SECONDS = 60.0
+_TRIED_AGAIN = "; being tried again"
 SPENT = "SELECT coalesce(sum(input + output), 0), coalesce(sum(cost), 0.0), count(*) FROM spend WHERE day = ?"
+# Calls that are being made now; older ones died with their process, and their estimate stays.
+IN_FLIGHT = """
+    SELECT coalesce(sum(input + output), 0), coalesce(sum(cost), 0.0) FROM spend
+    WHERE day = ? AND settled = 0 AND at > ?"""
 RESERVE = "INSERT INTO spend (at, day, backend, model, purpose, input, output, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 SETTLE = "UPDATE spend SET model = ?, input = ?, output = ?, cost = ?, settled = 1 WHERE id = ?"
 BY_DAY = """
@@ -77,14 +84,20 @@ class Ledger:
         """Put an estimated call (input and output tokens) on the ledger; answers the number to settle.
 
         Raises:
-            Paused: it would pass the day's budget; until tomorrow.
+            Paused: it would pass the day's budget: until tomorrow, or until the calls that are being made are settled.
         """
         with sqlite.transaction(self.connection):
             spent = self.spent()
             if spent.tokens + sum(tokens) > budget.tokens or spent.usd + usd > budget.usd:
+                since = int(self.now() - _FLIGHT_SECONDS)
+                flying = self.connection.execute(IN_FLIGHT, (self._today(), since)).fetchone()
+                room = budget.tokens - spent.tokens + flying[0], budget.usd - spent.usd + flying[1]
+                if flying[0] and sum(tokens) <= room[0] and usd <= room[1]:
+                    raise Paused("the rest of the day's budget is held by other calls", self.now() + _BUSY_SECONDS)
                 raise Paused(
                     f"the budget of the day is used up: ${spent.usd:.2f} of ${budget.usd:.2f}, {spent.tokens:,} of "
-                    f"{budget.tokens:,} tokens. It goes on tomorrow, or raise it: memem config set daily_usd N.",
+                    f"{budget.tokens:,} tokens, and the next call may take ${usd:.2f} and {sum(tokens):,}. It goes on "
+                    "tomorrow, or raise it: memem config set daily_usd N, or daily_tokens N.",
                     self._tomorrow(),
                 )
             row = (int(self.now()), self._today(), backend, "", purpose, *tokens, usd)
@@ -128,7 +141,8 @@ class Ledger:
             if now < rest.until <= now + max(LONGEST_REST, probe_seconds):
                 raise Paused(f"{backend} rests: {rest.reason}", rest.until)
             if rest.failures >= FAILURES_TO_OPEN:
-                row = (backend, rest.failures, now + probe_seconds, f"{rest.reason}; being tried again")
+                reason = f"{rest.reason.removesuffix(_TRIED_AGAIN)}{_TRIED_AGAIN}"
+                row = (backend, rest.failures, now + probe_seconds, reason)
                 self.connection.execute(SET_BREAKER, row)
 
     def succeeded(self, backend: str) -> None:

@@ -26,6 +26,11 @@ class Owner(Value):
     start: str
     version: str
 
+    @property
+    def older(self) -> bool:
+        """Whether it runs an older version than this process."""
+        return bool(self.version) and _number(self.version) < _number(__version__)
+
 
 class Lock:
     """The miner's lock, held from construction until `release` or the end of the process."""
@@ -100,3 +105,7 @@ def stop(folder: str, seconds: float = 15.0) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 
-from memem import __version__, consent
+from memem import __version__, consent, process
 from memem.config import Config
 from memem.consent import Consent
 from memem.daemon import entry, supervisor
 from memem.daemon.supervisor import STOPPED, Supervisor, halted
+from memem.daemon.watch import follow
+from memem.errors import TransientError
 from memem.process import started
 from memem.state import lock
+from memem.state.jobs import DEAD, MOST_ATTEMPTS, SESSION, Jobs
+from memem.state.store import open_state
 from tests.daemon.test_worker import Log
 from tests.sources.transcripts import agent, user, write
 
@@ -165,9 +169,162 @@ def test_p1_killed_at_any_point_it_leaves_no_process_and_resumes(running: Config
     assert _soon(lambda: bool(_notes(running)))
 
 
-def test_h5_an_older_version_s_miner_is_replaced(running: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def _is_of_version(config: Config, version: str) -> None:
+    path = Path(config.dir, lock.FILE)
+    pid, start, _, _ = path.read_text().split("\n")
+    path.write_text(f"{pid}\n{start}\n{version}\n")
+
+
+def test_h5_an_older_version_s_miner_is_replaced(running: Config) -> None:
     before = lock.owner(running.dir)
     assert before
-    monkeypatch.setattr(entry, "__version__", "99.0.0")
+    _is_of_version(running, "0.0.1")
     entry.ensure(running)
     assert _soon(lambda: bool((now := lock.owner(running.dir)) and now.pid and now.pid != before.pid))
+
+
+def test_h5_the_new_miner_waits_for_an_older_one_that_still_puts_its_work_down(allowed: Config) -> None:
+    held = lock.acquire(allowed.dir)
+    assert held
+    _is_of_version(allowed, "0.0.1")
+    old = threading.Timer(1.0, held.release)
+    old.start()
+    log = Log()
+    watched = _supervisor(allowed, "exit 0", log)
+    threading.Timer(2.0, watched.stop).start()
+    assert watched.run() == 0
+    old.join()
+    assert [event for event, _ in log.lines][:1] == ["started"]
+
+
+def test_h5_a_miner_whose_plugin_is_gone_ends_quietly(allowed: Config, tmp_path: Path) -> None:
+    gone = str(tmp_path / "old version" / "supervisor.py")
+    command = [sys.executable, "-c", "import memem_is_gone"]
+    log = Log()
+    watched = Supervisor(allowed, command, dict(os.environ), log, program=gone)
+    assert watched.run() == 0
+    assert halted(allowed.dir) is None
+    assert "worker_crashed" not in [event for event, _ in log.lines]
+    nowhere = Supervisor(allowed, [str(tmp_path / "python")], dict(os.environ), log)
+    assert nowhere.run() == 0
+
+
+def test_p9_no_process_left_is_waited_for(allowed: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: Any, **__: Any) -> Any:
+        raise TransientError("python cannot be started now: it is tried again later")
+
+    monkeypatch.setattr(supervisor, "run", none_left)
+    watched = _supervisor(allowed, "exit 0")
+    assert watched._work() == 0
+    assert 50 < watched._not_before - time.monotonic() < 70
+
+
+def test_a_job_that_kills_its_worker_is_buried(allowed: Config) -> None:
+    state = open_state(allowed.dir)
+    jobs = Jobs(state.connection, owner="1:another start")
+    jobs.enqueue(SESSION, "poison", {"path": "poison"}, due=0)
+    for _ in range(MOST_ATTEMPTS):
+        jobs.connection.execute("UPDATE jobs SET due = 0")
+        assert jobs.claim()
+        _supervisor(allowed, "kill -SEGV $$")._work()
+    (dead,) = jobs.listed((DEAD,))
+    assert "-11" in dead.reason
+    state.close()
+
+
+def test_p3_a_worker_that_had_to_be_killed_leaves_its_job_pending(
+    allowed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.3)
+    state = open_state(allowed.dir)
+    jobs = Jobs(state.connection, owner="1:another start")
+    jobs.enqueue(SESSION, "one", {"path": "one"}, due=0)
+    assert jobs.claim()
+    watched = _supervisor(allowed, "trap '' TERM; while :; do sleep 0.1; done")
+    threading.Timer(0.3, watched.stop).start()
+    assert watched.run() == 0
+    assert jobs.counts() == {"pending": 1, "running": 0, "done": 0, "dead": 0}
+    assert jobs.listed()[0].attempts == 0
+    state.close()
+
+
+def test_what_settles_during_a_pause_is_not_forgotten(allowed: Config) -> None:
+    watched = _supervisor(allowed.replace(miner_settle_seconds=0), "exit 0")
+    begun: list[float] = []
+
+    def work() -> int:
+        begun.append(time.monotonic())
+        if len(begun) == 1:  # what was there at the start
+            watched.touched("one.jsonl")
+            watched._not_before = time.monotonic() + 0.3
+        else:
+            watched.stop()
+        return 0
+
+    watched._work = work  # type: ignore[method-assign]
+    patience = threading.Timer(_PATIENCE, watched.stop)
+    patience.start()
+    assert watched._serve() == 0
+    patience.cancel()
+    assert len(begun) == 2
+    assert begun[1] - begun[0] >= 0.3
+
+
+def test_the_type_of_a_crash_is_told_and_not_its_words(allowed: Config) -> None:
+    log = Log()
+    code = "raise ValueError('a word of the session')"
+    watched = Supervisor(allowed, [sys.executable, "-c", code], dict(os.environ), log)
+    watched._work()
+    assert "(ValueError)" in str(log.lines)
+    assert "a word of the session" not in str(log.lines)
+
+
+def test_where_nothing_can_be_watched_the_queue_is_looked_at_every_minute(
+    allowed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watchdog.observers import Observer
+
+    def no_space(*_: Any, **__: Any) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr(Observer, "schedule", no_space)
+    Path(allowed.session_dirs[0]).mkdir(parents=True)
+    watched = _supervisor(allowed, "exit 0")
+    assert watched._seconds_to_wait(time.monotonic()) > 3600
+    follow(allowed, watched)()
+    assert watched._seconds_to_wait(time.monotonic()) <= 60
+
+
+def _is_public(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except FileNotFoundError:  # a temporary one
+        return False
+
+
+def test_all_files_of_the_miner_are_private(running: Config) -> None:
+    _supervisor(running, "")._halt("for the test")
+    _talk(running, "one", RULE)
+    assert _soon(lambda: bool(_notes(running)) and Path(running.dir, "miner.log").exists())
+    supervisor.wake(running.dir)
+    public = [path for path in Path(running.dir).rglob("*") if "pycache" not in str(path) and _is_public(path)]
+    supervisor.forgive(running.dir)
+    assert public == []
+
+
+def test_what_belongs_to_the_user_s_login_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDECODE", "CLAUDE_CODE_SESSION_ID"):
+        monkeypatch.setenv(name, "x")
+    handed = entry.environment()
+    assert {"CLAUDE_CODE_OAUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK"} <= set(handed)
+    assert not {"CLAUDECODE", "CLAUDE_CODE_SESSION_ID"} & set(handed)
+
+
+def test_a_worker_that_hangs_is_ended_and_counts_as_crashed(allowed: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_IDLE_SECONDS", 0.3)
+    log = Log()
+    watched = _supervisor(allowed.replace(llm_timeout=0), "while :; do sleep 0.1; done", log)
+    watched._work()
+    assert ("worker_crashed", {"reason": "the worker ended with idle"}) in log.lines
+    busy = _supervisor(allowed.replace(llm_timeout=0), "for n in 1 2 3 4 5 6; do sleep 0.1; echo .; done")
+    assert busy._work() == 0

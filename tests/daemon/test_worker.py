@@ -344,3 +344,170 @@ def test_a_pause_in_the_middle_of_a_batch_gives_every_session_back(memem: Memem,
     jobs = _queue(memem, clock)
     _run(memem, clock, Scripted(TransientError("overloaded", retry_after=600)))
     assert jobs.counts(SESSION) == {"pending": 4, "running": 0, "done": 0, "dead": 0}
+
+
+def test_t5_a_transcript_that_cannot_be_read_is_buried_in_the_end_and_holds_up_nobody(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    first, *_ = sessions(3)
+    jobs = _queue(memem, clock)
+    first.unlink()
+    first.mkdir()  # it still has the name of a transcript, and its job is the oldest
+    assert _run(memem, clock, Scripted(said())) == DONE
+    assert jobs.counts(SESSION)["done"] == 2
+    for _ in range(MOST_ATTEMPTS):
+        clock.at += 3600
+        _run(memem, clock, Scripted(said()))
+    (dead,) = jobs.listed((DEAD,))
+    assert "no regular file" in dead.reason or "cannot be read" in dead.reason
+
+
+@pytest.mark.parametrize("place", ["claim", "later"])
+def test_d3_a_locked_state_is_waited_for_and_no_crash(
+    memem: Memem, clock: Clock, sessions: Any, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    from memem import sqlite
+
+    sessions(1)
+    _queue(memem, clock)
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise sqlite.OperationalError("database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Jobs, place, locked)
+        assert _run(memem, clock, Scripted(TransientError("529"))) == TRANSIENT
+    clock.at += 3600
+    assert _run(memem, clock, Scripted(said())) == DONE
+
+
+def _long(path: Path) -> None:
+    for number in range(30):
+        write(path, user(f"Question {number}: " + "how does berth planning work? " * 150), append=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"stopped": True}, {"spend": ""}, {"capture": False}],
+    ids=["stopped", "spending forbidden", "capture withdrawn"],
+)
+def test_opting_out_in_the_middle_of_a_session_stops_before_the_next_call(
+    memem: Memem, clock: Clock, sessions: Any, change: dict[str, Any]
+) -> None:
+    (path,) = sessions(1)
+    _long(path)
+    jobs = _queue(memem, clock)
+
+    def changed(_prompt: str) -> dict[str, Any]:
+        consent.write(memem.config.dir, consent.read(memem.config.dir).replace(**change))
+        return said()
+
+    llm = Scripted(changed)
+    assert _run(memem, clock, llm) == DONE
+    assert len(llm.prompts) == 1
+    assert jobs.counts(SESSION) == {"pending": 1, "running": 0, "done": 0, "dead": 0}
+    assert memem.state and memem.state.offset(str(path.resolve()))[1] > 0, "what was paid for is kept"
+
+
+def test_a_long_session_gives_a_sign_of_life_with_every_part(memem: Memem, clock: Clock, sessions: Any) -> None:
+    (path,) = sessions(1)
+    _long(path)
+    _queue(memem, clock)
+    beats: list[None] = []
+    llm = Scripted(said())
+    work(
+        memem, model=Model(llm, memem.ledger(), BUDGET), log=Log(), stop=lambda: False, beat=lambda: beats.append(None)
+    )
+    assert len(llm.prompts) > 1
+    assert len(beats) > len(llm.prompts)
+
+
+def test_what_dead_workers_held_counts_as_an_attempt(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    jobs.owner = "1:another start"
+    jobs.alive = worker.is_alive
+    for _ in range(MOST_ATTEMPTS):
+        assert jobs.claim()
+        jobs.crashed("the worker ended with -11")
+        clock.at += 3600
+    (dead,) = jobs.listed((DEAD,))
+    assert dead.reason == "the worker ended with -11"
+
+
+def test_p8_a_session_whose_call_is_killed_again_and_again_is_buried(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    dues = []
+    for _ in range(MOST_ATTEMPTS):
+        _run(memem, clock, Scripted(TransientError("claude was killed", counted=True)))
+        dues.append((jobs.next_due() or clock.at) - clock.at)
+        clock.at += 3600
+    assert dues[:-1] == sorted(dues[:-1]) and dues[0] > 0, "after a pause that grows"
+    (dead,) = jobs.listed((DEAD,))
+    assert dead.reason == "claude was killed"
+
+
+def test_p11_after_a_reboot_in_the_middle_of_a_call_the_session_is_mined_once(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    sessions(1)
+    jobs = _queue(memem, clock)
+    jobs.owner = f"{worker.identity().partition(':')[0]}:another boot.1"
+    assert jobs.claim()
+    clock.at += 8 * 3600
+    llm = Scripted(said())
+    assert _run(memem, clock, llm) == DONE
+    assert len(llm.prompts) == 1
+    assert jobs.counts(SESSION)["done"] == 1
+
+
+def test_no_reason_repeats_a_word_of_a_session(memem: Memem, clock: Clock, sessions: Any) -> None:
+    """Log, queue, breaker and ledger tell what failed, never what was said."""
+    (path,) = sessions(1)
+    secret = "xyzzy-plugh"
+    write(path, user(f"the word is {secret}"), append=True)
+    jobs, log = _queue(memem, clock), Log()
+    made = memem.jobs
+
+    def clocked(**fields: Any) -> Jobs:
+        found = made(**fields)
+        found.now = clock
+        return found
+
+    memem.jobs = clocked  # type: ignore[method-assign]
+
+    def quoting(prompt: str) -> dict[str, Any]:
+        assert secret in prompt
+        raise chance.pop()(prompt)
+
+    chance: list[Any] = [ValueError, KeyError, UnicodeError, RuntimeError, AssertionError]
+    for _ in range(MOST_ATTEMPTS):
+        work(memem, model=Model(Scripted(quoting), memem.ledger(), BUDGET), log=log, stop=lambda: False)
+        clock.at += 7200
+    assert jobs.counts()[DEAD] == 1
+    assert secret not in str(log.lines)
+    memem.close()
+    assert all(secret.encode() not in file.read_bytes() for file in Path(memem.config.dir).glob("state.db*"))
+
+
+def test_l7_a_piece_without_a_usable_answer_is_buried_and_the_rest_of_the_session_is_mined(
+    memem: Memem, clock: Clock, sessions: Any
+) -> None:
+    (path,) = sessions(1)
+    _long(path)
+    jobs = _queue(memem, clock)
+
+    def answer(prompt: str) -> dict[str, Any]:
+        if "Berth 0" in prompt.partition("The piece of the session")[2]:
+            raise Malformed("it is no JSON")
+        return said()
+
+    llm = Scripted(answer)
+    for _ in range(MOST_ATTEMPTS):
+        _run(memem, clock, llm)
+        clock.at += 7200
+    (dead,) = jobs.listed((DEAD,))
+    assert (dead.kind, dead.reason, dead.payload["start"]) == ("part", "it is no JSON", 0)
+    assert jobs.counts(SESSION)["done"] == 1
+    assert memem.state and memem.state.offset(str(path.resolve()))[1] == path.stat().st_size

@@ -356,3 +356,17 @@ def test_a_guess_stands_beside_what_it_contradicts(desk):
     old = desk.save("Redis must run on 6379").memory
     assert guess(desk, "Redis must run on 6380", "s-1").action == "added"
     assert desk.note(old).live
+
+
+def test_what_was_superseded_is_not_brought_back_by_reading_the_same_records_again(memem):
+    def mined(content, *evidence):
+        draft = Draft(content=content, source_type="mined", source_session="s-1", evidence=evidence)
+        return memem._gate().ingest(draft, memem.scope())
+
+    first = mined("The cluster runs Postgres 14 in production", "r-1")
+    second = mined("The cluster runs Postgres 15 in production", "r-2")
+    assert second.replaced == (first.memory,)
+    again = mined("The cluster runs Postgres 14 in production", "r-1")
+    assert (again.action, again.reason) == ("skipped", "known")
+    later = mined("The cluster runs Postgres 14 in production", "r-3")
+    assert later.action == "superseded", "it is true again, says another record"

@@ -128,14 +128,15 @@ def test_waiting_for_a_backend_counts_no_attempt(jobs: Jobs, clock: Clock) -> No
 
 def test_a_job_that_crashes_its_worker_is_buried_in_the_end_unless_it_progresses(jobs: Jobs, clock: Clock) -> None:
     jobs.enqueue("mine", "a", {}, due=clock.at)
+    jobs.alive = lambda _: False
     for _ in range(MOST_ATTEMPTS - 1):
         _claimed(jobs)
-        jobs.crashed("one", "killed by signal 11")
+        jobs.crashed("killed by signal 11")
         clock.at = jobs.next_due() or clock.at
     job = _claimed(jobs)
     with jobs.fenced(job):
         jobs.progressed(job)
-    jobs.crashed("one", "killed by signal 11")
+    jobs.crashed("killed by signal 11")
     assert jobs.counts()[PENDING] == 1
 
 

@@ -34,6 +34,10 @@ def test_the_day_s_budget_holds_before_the_call_and_opens_tomorrow(
 ) -> None:
     _reserve(ledger, **call)  # type: ignore[arg-type]
     _reserve(ledger, **call)  # type: ignore[arg-type]
+    with pytest.raises(Paused, match="held by other calls") as pause:
+        _reserve(ledger, **call)  # type: ignore[arg-type]
+    assert pause.value.until - clock.at == 60, "they may come to less than was reserved"
+    clock.at += 901  # they died
     with pytest.raises(Paused, match="budget of the day") as pause:
         _reserve(ledger, **call)  # type: ignore[arg-type]
     assert 0 < pause.value.until - clock.at <= 86_400
@@ -97,3 +101,11 @@ def test_c1_a_clock_set_back_does_not_rest_a_backend_for_years(ledger: Ledger, c
     ledger.faltered("claude", "overloaded", open_now=True)
     clock.at -= 1e8
     ledger.admit("claude", 60)
+
+
+def test_the_reason_of_a_rest_does_not_grow_with_each_try(ledger: Ledger, clock: Clock) -> None:
+    ledger.faltered("claude", "not logged in", open_now=True)
+    for _ in range(20):
+        clock.at += COOLDOWN_SECONDS
+        ledger.admit("claude", 60)  # and the call is never made
+    assert ledger.rest("claude").reason == "not logged in; being tried again"
