@@ -209,7 +209,7 @@ def test_readme_is_read_in_one_sitting() -> None:
     assert len(document("README.md").splitlines()) < 200
 
 
-@pytest.mark.parametrize("name", ["README.md", "CLAUDE.md", "CONTRIBUTING.md", "llms.txt", "docs/architecture.md"])
+@pytest.mark.parametrize("name", ["README.md", "AGENTS.md", "CONTRIBUTING.md", "llms.txt", "docs/architecture.md"])
 def test_links_of_documents_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", document(name))
     assert not [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
