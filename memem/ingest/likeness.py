@@ -85,6 +85,11 @@ def compare(new: str, old: str) -> str:
     return RELATED if common >= 2 and common >= _AKIN * min(len(a.words), len(b.words)) else DIFFERENT
 
 
+def denies(text: str) -> bool:
+    """Whether a text holds a negation."""
+    return not _NEGATIONS.isdisjoint(_read(text).tokens)
+
+
 def _version(changes: list[_Change], old: _Text) -> str:
     """What a text is that shares most of its words, in order, with the old one."""
     swaps = [change for change in changes if change.old and change.new]

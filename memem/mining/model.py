@@ -191,5 +191,6 @@ def _part(data: Mapping[str, Any], known: Sequence[Memory], chunk: Chunk, read: 
 
 
 def _hints(read: Session) -> list[Lesson]:
-    known = read.known
-    return [lesson for lesson in mine(read.events) if not set(lesson.evidence) <= known]
+    known, echoes = read.known, read.echoes
+    new = (lesson for lesson in mine(read.events) if not set(lesson.evidence) <= known)
+    return [lesson for lesson in new if not echoes.holds(lesson.content, lesson.evidence)]

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from memem.errors import BadInput, NotFound
 from memem.ingest.gate import Gate
+from memem.mining.echoes import Echoes
 from memem.mining.lessons import to_draft
 from memem.mining.patterns import mine
 from memem.models import Draft, Outcome, Scope
 from memem.sources.claude_code import ClaudeCode, fingerprint, is_same, line_start
 from memem.sources.events import Event
+from memem.sources.recalled import Recalled, recalled
 from memem.state.store import State
 from memem.value import Value
 
@@ -39,6 +41,7 @@ class Session(Value):
     folder: str = ""
     events: tuple[Event, ...] = ()
     places: tuple[int, ...] = ()
+    recalled: tuple[Recalled, ...] = ()  # what memem said in it, of all the file
     earlier: bool = False  # the start is where a published memem ended
     more: bool = False  # the window ended before the file
     unknown: Mapping[str, int] = {}
@@ -50,6 +53,11 @@ class Session(Value):
         return frozenset(
             event.uuid for event, place in zip(self.events, self.places, strict=True) if place < self.start
         )
+
+    @property
+    def echoes(self) -> Echoes:
+        """What tells a repetition of what memem said from a lesson."""
+        return Echoes(self.events, self.places, self.recalled)
 
 
 class Part(Value):
@@ -73,6 +81,7 @@ class Mined(Value):
     session: str
     outcomes: tuple[Outcome, ...] = ()
     refused: tuple[str, ...] = ()  # lessons that the gate found out of bounds
+    echoed: int = 0  # lessons that only repeat what memem said in the session
     unknown: Mapping[str, int] = {}
     skipped: int = 0
     unchanged: bool = False
@@ -83,6 +92,7 @@ class Mined(Value):
         return self.replace(
             outcomes=(*self.outcomes, *later.outcomes),
             refused=(*self.refused, *later.refused),
+            echoed=self.echoed + later.echoed,
             unknown=later.unknown,
             skipped=later.skipped,
             unchanged=self.unchanged and later.unchanged,
@@ -132,6 +142,7 @@ def read_session(
         folder=next((event.folder for event in events if event.folder), ""),
         events=tuple(events),
         places=tuple(places),
+        recalled=recalled(path),
         start=start,
         offset=reading.offset,
         earlier=bool(start) and not by_us,
@@ -152,6 +163,8 @@ def mine_session(
 ) -> Mined:
     """Offer what an engine finds in a session to the gate; `commit` each part once its notes are durable.
 
+    What the agent only repeats of what memem told it is not offered: it would be a second note, or confirm a guess.
+
     Raises:
         VaultUnavailable, NotReady: a lesson could not be made durable; its part was not committed.
     """
@@ -162,9 +175,14 @@ def mine_session(
         return mined.replace(unchanged=True)
     outcomes: list[Outcome] = []
     refused: list[str] = []
+    echoed = 0
+    echoes = read.echoes
     left = min(MOST_REPLACED, max(gate.live_in(scope) // 10, 1))
     for part in engine(read, scope):
         for draft in part.drafts:
+            if echoes.holds(draft.content, draft.evidence):
+                echoed += 1
+                continue
             try:
                 outcome = _offered(gate, draft, scope, dry_run=dry_run, most=left)
             except BadInput as error:
@@ -174,7 +192,7 @@ def mine_session(
                 left -= len(outcome.replaced)
         if not dry_run:
             commit(read, part)
-    return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused))
+    return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused), echoed=echoed)
 
 
 def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, most: int) -> Outcome:

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -170,6 +170,26 @@ class Transcript:
         known = uuid in seen or uuid in self._recent
         seen.add(uuid) if isinstance(seen, set) else seen.put(uuid, True)
         return not known
+
+
+def records_on(path: Path, wanted: Callable[[bytes], bool]) -> Iterator[tuple[int, Record]]:
+    """The records on the lines of a file that are wanted, each with the byte offset of its line.
+
+    Raises:
+        NotFound, Unavailable: the file is gone, or cannot be read.
+    """
+    with _open(path) as file:
+        place = 0
+        try:
+            while line := file.readline(LONGEST_LINE + 1):
+                length = len(line)
+                if length > LONGEST_LINE and not line.endswith(b"\n"):
+                    length += _to_line_end(file) or 0
+                elif wanted(line):
+                    yield from ((place, record) for record in _decoded(line)[0])
+                place += length
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be read: {error}. Check the disk and its permissions.") from error
 
 
 def fingerprint(path: Path) -> str:

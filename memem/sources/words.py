@@ -51,7 +51,9 @@ _SAID = re.compile(r"the user (?:said|provided the following reason[^:\n]*):\s*(
 _SAID_END = re.compile(r"\n\s*\n(?:Note: The user's next message|IMPORTANT:).*", re.DOTALL)
 _ANSWERED = re.compile(r'"((?:[^"\\]|\\.){1,500})"="((?:[^"\\]|\\.){0,2000})"')
 _OWN_COMMAND = re.compile(
-    r"\bmemem(?:\.\w+)?\s+(?:search|get|list|slice|timeline|transcripts|demo|status)\b|/memem/memories\b"
+    r"\bmemem(?:\.\w+|/bootstrap\.sh)?[\"']?\s+"
+    r"(?:search|get|list|slice|timeline|transcripts|mine|stale|conflicts|demo|status)\b"
+    r"|/memem/memories\b|/memem/(?:playbooks|narratives|sessions)(?![\w.])|/obsidian-brain/memem\b|/\.memem/"
 )
 
 
@@ -74,6 +76,14 @@ def cleaned(text: str) -> str:
         ends = [match.end() for match in _OURS_END.finditer(text)]
         text = text[ends[-1] :] if ends else text
     return text.strip()
+
+
+def injected(text: str) -> list[str]:
+    """What memem put into a text: all that `cleaned` takes away of it."""
+    found = [match[0] for match in _OURS.finditer(text)]
+    rest = _OURS.sub("", text)
+    ends = [match.end() for match in _OURS_END.finditer(rest)]
+    return [*found, rest[: ends[-1]]] if ends else found
 
 
 def said(raw: str) -> Said:

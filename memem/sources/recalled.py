@@ -1,0 +1,104 @@
+"""What memem told the agents of a session: text that hooks injected, answers of its tools and of its commands.
+
+No reader of events ever sees these texts. They are read on their own, to know a repetition when the agent makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from memem.errors import NotFound, Unavailable
+from memem.sources import words
+from memem.sources.claude_code import records_on
+from memem.value import Value
+
+_OURS = b"memem"  # stands in every line that holds our markers, or a call of one of our tools
+_MOST_CALLS = 200  # whose answer has not come
+_LONGEST = 100_000  # characters of one answer
+
+
+class Recalled(Value):
+    """A text that an agent was told, and the byte offset of its line; 0 when it was another agent of the session."""
+
+    text: str
+    place: int = 0
+
+
+def recalled(path: Path) -> tuple[Recalled, ...]:
+    """All that memem told in a session, each text once, where it was told first.
+
+    Of the main thread this is what its sub-agents were told too, of a sub-agent what the main thread was.
+
+    Raises:
+        NotFound, Unavailable: the file is gone, or cannot be read.
+    """
+    found: dict[str, int] = {}
+    for relative in _relatives(path):
+        try:
+            found.update((told.text, 0) for told in _told(relative))
+        except (NotFound, Unavailable):
+            continue  # it went away
+    for told in _told(path):
+        found.setdefault(told.text, told.place)
+    return tuple(Recalled(text=text, place=place) for text, place in found.items())
+
+
+def _relatives(path: Path) -> list[Path]:
+    if path.parent.name == "subagents":
+        return [path.parent.parent.with_suffix(".jsonl")]
+    return sorted((path.with_suffix("") / "subagents").glob("*.jsonl"))
+
+
+def _told(path: Path) -> Iterator[Recalled]:
+    calls: dict[str, bytes] = {}  # ours without an answer, each as it stands in a line
+
+    def wanted(line: bytes) -> bool:
+        return _OURS in line or any(name in line for name in calls.values())
+
+    for place, record in records_on(path, wanted):
+        for block in _blocks(record):
+            kind = block.get("type")
+            if kind == "tool_use" and _is_ours(block) and len(calls) < _MOST_CALLS:
+                name = str(block.get("id"))
+                calls[name] = name.encode("utf-8", "replace")
+            elif kind == "tool_result" and calls.pop(str(block.get("tool_use_id")), None):
+                answer = "\n".join(text for text in _strings(block.get("content")))
+                yield Recalled(text=answer[:_LONGEST], place=place)
+        if record.get("type") != "assistant":
+            marked = (text for string in _strings(record) if "memem-" in string for text in words.injected(string))
+            yield from (Recalled(text=text, place=place) for text in marked)
+
+
+def _is_ours(call: dict[str, Any]) -> bool:
+    given = call.get("input")
+    fields = given if isinstance(given, dict) else {}
+    named = next((fields[name] for name in ("command", "file_path", "path") if isinstance(fields.get(name), str)), "")
+    return words.is_of_memem(str(call.get("name")), named)
+
+
+def _blocks(value: Any) -> Iterator[dict[str, Any]]:
+    """Calls and results anywhere in a record: those of sub-agents stand deep inside in records of older clients."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if one.get("type") in ("tool_use", "tool_result"):
+                yield one
+            else:
+                waiting.extend(reversed(one.values()))
+        elif isinstance(one, list):
+            waiting.extend(reversed(one))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting.extend(reversed(one.values()))
+        elif isinstance(one, list):
+            waiting.extend(reversed(one))
