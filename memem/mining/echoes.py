@@ -12,13 +12,14 @@ from functools import cached_property
 from itertools import chain
 
 from memem.ingest import likeness
-from memem.mining import sentences
+from memem.mining import scoring, sentences
 from memem.mining.marks import QUESTION, SPECIFIC
 from memem.sources.events import HUMAN, Event
 from memem.sources.recalled import Recalled
 from memem.value import Value
 
-_SHARED = 0.6  # of a sentence's words, in a passage that was told, or in what the human said
+_SHARED = 0.6  # of a sentence's words, in a passage that was told
+_STATED = 0.8  # of a sentence's words, in what the human said; with less it holds more than that
 _QUOTED = 0.7  # of a human's words, in what the agent said before
 _FEWEST, _FEWEST_QUOTED = 3, 6  # words that a sentence needs to say something, or to be a quotation
 _WINDOW = 3  # neighbouring sentences that an agent may make one of
@@ -27,6 +28,7 @@ _ABOUT = re.compile(
     r"^(?:[>#*\s-]|→)*(?:\d{4}-\d\d-\d\d\s)?(?:\[[^\]\s]{1,40}\]\s)?(?:L\d\s)?|\s\([^()]*, from [^()]*\)$"
 )  # what memem writes around the words of a note
 _ASKED = ("No memories found for: ", "- query: ")  # what the agent said, not what it was told
+_LAID_DOWN = ("rule", "preference", "choice", "correction", "decision")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
@@ -51,7 +53,7 @@ class Echoes:
         stated = self._stated(evidence)
         parts = [_passage(part) for part in _END.split(content)]
         parts = [part for part in parts if len(part.words) >= _FEWEST or part.numbers]
-        if any(_share(part.words, said) >= _SHARED for part in parts for said in stated):
+        if any(_share(part.words, said) >= _STATED for part in parts for said in stated):
             return False
         until = self._until(evidence)
         told = [passage for passage in self._told if passage.place < until]
@@ -86,12 +88,12 @@ class Echoes:
         return min((self._places[number] for number in own), default=float("inf"))
 
     def _stated(self, evidence: tuple[str, ...]) -> list[frozenset[str]]:
-        """The words of each human turn among the records, without questions, what was pasted and quotations."""
+        """The words of each human turn among the records, without what asks, what was pasted and quotations."""
         found = []
         for number, event in self._events(evidence):
             if event.kind in HUMAN and not event.agent:
                 own = [one.text for one in sentences.human(event.text).own if not one.pasted]
-                said = [sentences.words(text) for text in own if not QUESTION.search(text)]
+                said = [sentences.words(text) for text in own if not _asks(text)]
                 found.append(frozenset().union(*(words for words in said if not self._quoted(words, number))))
         return found
 
@@ -108,13 +110,19 @@ class Echoes:
         return [(number, sentences.words(one.text)) for number, event in prose for one in sentences.agent(event.text)]
 
 
+def _asks(text: str) -> bool:
+    """Whether a human's sentence wants to know or to have something, and lays nothing down."""
+    cues = scoring.human(text).cues
+    return "question" in cues or ("request" in cues and cues.isdisjoint(_LAID_DOWN))
+
+
 def _repeats(said: _Passage, told: list[_Passage]) -> bool:
     """Whether one passage says the same already."""
     names = frozenset().union(*map(sentences.words, SPECIFIC.findall(said.text)))
     return any(
         _share(said.words, passage.words) >= _SHARED
         and said.numbers <= passage.numbers
-        and names <= passage.words
+        and names & said.words <= passage.words  # a name may be cut otherwise on its own than in a text
         and said.denies == passage.denies
         and likeness.compare(said.text, passage.text) != likeness.CORRECTION
         for passage in told

@@ -20,10 +20,10 @@ _LONGEST = 100_000  # characters of one answer
 
 
 class Recalled(Value):
-    """A text that an agent was told, and the byte offset of its line; 0 when it was another agent of the session."""
+    """A text that an agent was told, and the byte offset of its line; before the file when it was another's of the session."""
 
     text: str
-    place: int = 0
+    place: int = -1
 
 
 def recalled(path: Path) -> tuple[Recalled, ...]:
@@ -37,7 +37,7 @@ def recalled(path: Path) -> tuple[Recalled, ...]:
     found: dict[str, int] = {}
     for relative in _relatives(path):
         try:
-            found.update((told.text, 0) for told in _told(relative))
+            found.update((told.text, -1) for told in _told(relative))
         except (NotFound, Unavailable):
             continue  # it went away
     for told in _told(path):

@@ -21,6 +21,7 @@ GUESS = (
     "misses the last invoices."
 )
 GUESS_ASKED = "Why does the invoice exporter run before the nightly backup?"
+EXPLAIN = "Explain why the invoice exporter runs before the nightly backup of the exports folder"
 LESSON = (
     "We always store prices of invoices as integer cents in PostgreSQL, because floats lost a cent per thousand "
     "invoices in March."
@@ -90,7 +91,7 @@ def test_what_was_injected_and_is_repeated_by_the_agent_is_not_mined(sessions: S
 def test_a_guess_that_was_looked_up_and_is_repeated_stays_a_guess(sessions: Sessions, answer: str, tool: str) -> None:
     guess = sessions.guess()
     before = sessions.notes()
-    for asked in (GUESS_ASKED, "What is the order of the nightly jobs, and why?"):
+    for asked in (GUESS_ASKED, "What is the order of the nightly jobs, and why?", EXPLAIN):
         sessions.mine(user(asked), *looked_up(guess.body, tool), agent(answer))
         assert sessions.notes() == before
 
