@@ -85,6 +85,11 @@ def compare(new: str, old: str) -> str:
     return RELATED if common >= 2 and common >= _AKIN * min(len(a.words), len(b.words)) else DIFFERENT
 
 
+def telling(text: str) -> tuple[str, ...]:
+    """The words of a text that carry meaning, in their order."""
+    return _read(text).content
+
+
 def denies(text: str) -> bool:
     """Whether a text holds a negation."""
     return not _NEGATIONS.isdisjoint(_read(text).tokens)

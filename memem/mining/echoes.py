@@ -24,6 +24,7 @@ _QUOTED = 0.7  # of a human's words, in what the agent said before
 _FEWEST, _FEWEST_QUOTED = 3, 6  # words that a sentence needs to say something, or to be a quotation
 _WINDOW = 3  # neighbouring sentences that an agent may make one of
 _END = re.compile(r"(?<=[.!?:;…])\s+|(?<=[。！？])|\s—\s")
+_CLAUSE = re.compile(r"[,;:.!?]+(?:\s+|$)|(?=\b(?:because|since|so that|otherwise)\b)", re.IGNORECASE)
 _ABOUT = re.compile(
     r"^(?:[>#*\s-]|→)*(?:\d{4}-\d\d-\d\d\s)?(?:\[[^\]\s]{1,40}\]\s)?(?:L\d\s)?|\s\([^()]*, from [^()]*\)$"
 )  # what memem writes around the words of a note
@@ -124,9 +125,19 @@ def _repeats(said: _Passage, told: list[_Passage]) -> bool:
         and said.numbers <= passage.numbers
         and names & said.words <= passage.words  # a name may be cut otherwise on its own than in a text
         and said.denies == passage.denies
-        and likeness.compare(said.text, passage.text) != likeness.CORRECTION
+        and not _corrects(said.text, passage.text)
         for passage in told
     )
+
+
+def _corrects(said: str, told: str) -> bool:
+    """Whether a text says otherwise. The same clauses in another order say the same: "A, because B", "because B, A"."""
+    return likeness.compare(said, told) == likeness.CORRECTION and _clauses(said) != _clauses(told)
+
+
+def _clauses(text: str) -> list[tuple[str, ...]]:
+    parts = (likeness.telling(clause) for clause in _CLAUSE.split(text))
+    return sorted(part for part in parts if part)
 
 
 def _windows(text: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from memem.mining.chunks import Chunk, render
@@ -142,14 +142,19 @@ def findings(data: Mapping[str, Any], chunk: Chunk, known: Sequence[Memory], ses
     return found[:MOST_LESSONS]
 
 
-def summary(data: Mapping[str, Any], chunk: Chunk) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The lines of an answer's summary by heading, each ending with the records it stands on."""
+def summary(
+    data: Mapping[str, Any], chunk: Chunk, known: Callable[[str, tuple[str, ...]], bool] = lambda _text, _records: False
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The lines of an answer's summary by heading, each ending with the records it stands on.
+
+    What was `known` before the session said so was not learned in it.
+    """
     told: list[tuple[str, tuple[str, ...]]] = []
     for heading in HEADINGS:
         lines = []
         for item in data["summary"][heading][:_MOST_LINES]:
             records, text = _records(item["evidence"], chunk), one_line(item["text"][:_LONGEST_SAID])
-            if records and text:
+            if records and text and not (heading == "learned" and known(text, records)):
                 lines.append(f"{cut(text, 300)} ({', '.join(record[:8] for record in records[:3])})")
         told.append((heading, tuple(lines)))
     return tuple(told)

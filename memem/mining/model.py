@@ -187,7 +187,8 @@ def _part(data: Mapping[str, Any], known: Sequence[Memory], chunk: Chunk, read: 
         finding.draft.replace(supersedes=(finding.target,)) if finding.target else finding.draft
         for finding in extraction.findings(data, chunk, known, read.session)
     )
-    return Part(start=chunk.start, end=chunk.end, drafts=drafts, summary=extraction.summary(data, chunk))
+    told = extraction.summary(data, chunk, read.echoes.holds)
+    return Part(start=chunk.start, end=chunk.end, drafts=drafts, summary=told)
 
 
 def _hints(read: Session) -> list[Lesson]:

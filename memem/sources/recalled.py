@@ -20,10 +20,10 @@ _LONGEST = 100_000  # characters of one answer
 
 
 class Recalled(Value):
-    """A text that an agent was told, and the byte offset of its line; before the file when it was another's of the session."""
+    """A text that an agent was told, and the byte offset of its line."""
 
     text: str
-    place: int = -1
+    place: int = -1  # told to another agent of the session: before all that this one said
 
 
 def recalled(path: Path) -> tuple[Recalled, ...]:

@@ -29,7 +29,7 @@ from memem.mining.chunks import Chunk, chunks, halves, render
 from memem.mining.extraction import SCHEMA, _target
 from memem.mining.model import LIKELY_MODEL, Model
 from memem.mining.session import Session, read_session
-from memem.models import Draft, Memory
+from memem.models import UNCONFIRMED, Draft, Memory
 from memem.sources.claude_code import ClaudeCode
 from memem.state.jobs import DEAD, SESSION, Jobs
 from memem.state.ledger import FAILURES_TO_OPEN, Budget, Ledger
@@ -340,6 +340,39 @@ def test_a_summary_grows_with_the_session_and_names_its_records(memem: Memem, mi
     assert "## Learned\n- Webhooks come twice. (" in text
     assert "## Next steps\n- Close berth 9. (" in text
     assert "Nothing real" not in text
+
+
+def test_what_memem_told_is_neither_asked_about_nor_believed_when_the_agent_repeats_it(
+    memem: Memem, mined: Any, session: Path
+) -> None:
+    guess = (
+        "The exporter must run before the nightly backup, because the backup of `exports` misses invoices otherwise."
+    )
+    asked = "Why does the exporter run before the nightly backup?"
+    repeated = (
+        "Because the backup of `exports` misses invoices otherwise, the exporter must run before the nightly backup."
+    )
+    write(session.with_name("first.jsonl"), user(asked), agent(guess))
+    list(memem.mine([str(session.with_name("first.jsonl"))]))
+    before = [(memory.id, memory.tags) for memory in _lessons(memem)]
+    assert before == [(before[0][0], (UNCONFIRMED,))]
+    secret = "TOLD-BY-A-TOOL"
+    told = result(f"> {guess}\n{secret}", "t1")
+    write(session, user(asked), call("mcp__memem__memory_search", "t1", query="backup"), told, agent(repeated))
+
+    def answer(prompt: str) -> dict[str, Any]:
+        number = json.loads(prompt.splitlines()[-1])["n"]
+        found = LESSON | {"lesson": repeated, "evidence": [number], "action": "update", "target": before[0][0][:8]}
+        return said(found, learned=[(repeated, [number])], completed=[("Asked about it.", [number])])
+
+    llm = Scripted(answer)
+    mined(llm)
+    assert [(memory.id, memory.tags) for memory in _lessons(memem)] == before
+    assert secret not in llm.prompts[0]
+    assert "Found by patterns, perhaps wrongly: []" in llm.prompts[0]
+    (note,) = Path(memem.config.memory_root, "sessions").glob("*.md")
+    assert "## Completed\n- Asked about it." in note.read_text()
+    assert "Learned" not in note.read_text()
 
 
 def _read(path: Path) -> Session:
