@@ -20,7 +20,7 @@ _LONGEST = 100_000  # characters of one answer
 
 
 class Recalled(Value):
-    """A text that an agent was told, and the byte offset of its line."""
+    """A text that an agent was told, and the byte offset of its line, or of the line that asked for it."""
 
     text: str
     place: int = -1  # told to another agent of the session: before all that this one said
@@ -52,20 +52,20 @@ def _relatives(path: Path) -> list[Path]:
 
 
 def _told(path: Path) -> Iterator[Recalled]:
-    calls: dict[str, bytes] = {}  # ours without an answer, each as it stands in a line
+    # Ours without an answer, and where they stand: a fork may write what was said of an answer before the answer.
+    calls: dict[str, int] = {}
 
     def wanted(line: bytes) -> bool:
-        return _OURS in line or any(name in line for name in calls.values())
+        return _OURS in line or any(name.encode("utf-8", "replace") in line for name in calls)
 
     for place, record in records_on(path, wanted):
         for block in _blocks(record):
             kind = block.get("type")
             if kind == "tool_use" and _is_ours(block) and len(calls) < _MOST_CALLS:
-                name = str(block.get("id"))
-                calls[name] = name.encode("utf-8", "replace")
-            elif kind == "tool_result" and calls.pop(str(block.get("tool_use_id")), None):
-                answer = "\n".join(text for text in _strings(block.get("content")))
-                yield Recalled(text=answer[:_LONGEST], place=place)
+                calls[str(block.get("id"))] = place
+            elif kind == "tool_result" and (asked := calls.pop(str(block.get("tool_use_id")), None)) is not None:
+                answer = "\n".join(_strings(block.get("content")))
+                yield Recalled(text=answer[:_LONGEST], place=asked)
         if record.get("type") != "assistant":
             marked = (text for string in _strings(record) if "memem-" in string for text in words.injected(string))
             yield from (Recalled(text=text, place=place) for text in marked)

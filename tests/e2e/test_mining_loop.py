@@ -30,6 +30,28 @@ CORRECTION = (
 CORRECTED = "You're right, 32 bits overflow. The column `price_cents` is a bigint now."
 LESSON = "floats lost a cent per thousand"
 CORRECTED_LESSON = "must always be bigint"
+# What a session that was not told found out by itself: a guess, which no prompt is told of.
+GUESS_ASKED = "Why does the invoice exporter run before the nightly backup?"
+GUESS = (
+    "The invoice exporter must run before the nightly backup, because otherwise the backup of the `exports` folder "
+    "misses the last invoices."
+)
+# How an agent repeats the one and the other: word by word, with the same words, at the end of its work.
+REPEATED = (
+    "We always store prices of invoices as integer cents in PostgreSQL, because floats lost a cent per thousand "
+    "invoices in March.",
+    "Because floats lost a cent per thousand invoices in March, prices of invoices must always be stored in PostgreSQL "
+    "as integer cents.",
+    "As the notes say: price columns must always be bigint, because one wholesale invoice overflowed in May.",
+)
+GUESS_REPEATED = (
+    GUESS,
+    "The backup of the `exports` folder misses the last invoices otherwise, because the nightly backup must run after "
+    "the invoice exporter.",
+    "Because otherwise the backup of the `exports` folder misses the last invoices, the invoice exporter must run "
+    "before the nightly backup.",
+)
+TRANSCRIPTS = "mcp__plugin_memem_memem__transcript_search"
 RELATED = (
     "Which type should the new column for prices of invoices have?",
     "Why do we store prices of invoices as integer cents?",
@@ -67,6 +89,34 @@ def test_what_one_session_taught_reaches_the_next_and_never_echoes(installed: Cl
         assert saved(mine(installed, plugin)) == [], number
         assert snapshot(installed.notes) == notes, number
     assert len(transcripts(installed)) == ROUNDS + 2
+
+
+def test_an_agent_that_repeats_what_it_was_told_adds_and_confirms_nothing(installed: Client, plugin: Path) -> None:
+    installed.run(DECISION, [ANSWER])
+    installed.run(CORRECTION, [CORRECTED], ["--continue"])
+    installed.run(GUESS_ASKED, [GUESS])
+    ids = [outcome["memory"]["id"] for outcome in mine(installed, plugin)]
+    notes = snapshot(installed.notes)
+    guesses = [text for text in notes.values() if b"nightly backup" in text]
+    assert [b"unconfirmed" in text for text in guesses] == [True]
+
+    for number in range(ROUNDS):
+        repeated, guessed = REPEATED[number % 3], GUESS_REPEATED[number % 3]
+        injected = installed.run(RELATED[number % 2], [repeated])
+        assert LESSON in injected.first.context_of("UserPromptSubmit"), number
+        # Told to a sub-agent, which tells it to the agent.
+        told = Use("Agent", {"description": "Look", "prompt": TASK, "subagent_type": "general-purpose"})
+        installed.run("Which type for prices of invoices do we use?", [told, repeated, repeated])
+        look_up = (
+            Use(SEARCH, {"query": GUESS_ASKED}),
+            Use(GET, {"ids": ids}),
+            Use(TRANSCRIPTS, {"query": GUESS_ASKED}),
+        )
+        searched = installed.run(GUESS_ASKED, [look_up[number % 3], guessed])
+        assert any("nightly backup" in request.last_tool_result() for request in searched.requests), number
+        installed.run(GUESS_ASKED, [guessed], ["--continue", "--fork-session"])
+        assert saved(mine(installed, plugin)) == [], number
+        assert snapshot(installed.notes) == notes, number
 
 
 def mine(client: Client, plugin: Path) -> list[dict[str, object]]:

@@ -87,3 +87,8 @@ def test_torn_and_strange_lines_are_no_harm(tmp_path: Path) -> None:
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="is gone"):
         recalled(tmp_path / "s.jsonl")
+
+
+def test_an_answer_counts_from_its_call_because_a_fork_may_write_it_behind_what_was_said_of_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.jsonl", user("x"), call(TOOL, "t1"), agent(TOLD), own())
+    assert recalled(path) == (Recalled(text=TOLD, place=len(line(user("x")))),)

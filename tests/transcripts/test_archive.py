@@ -19,7 +19,7 @@ from memem.transcripts.archive import Archive, Grown, open_archive, sizes
 from memem.transcripts.turns import DAMAGED, FILE_NAME
 
 from ..home import ROOT
-from ..sources.transcripts import Record, agent, call, line, queue, result, user, write
+from ..sources.transcripts import Record, agent, attachment, call, line, queue, result, user, write
 
 NOW = 1_800_000_000
 TOKEN = "ghp_" + "a1B2c3D4e5F6" * 3
@@ -152,9 +152,16 @@ def test_sub_agents_have_archives_of_their_own(keeping: Keeping) -> None:
 def test_own_sessions_and_injected_text_are_never_kept(keeping: Keeping) -> None:
     ours = write(keeping.path.with_name("ours.jsonl"), user("<memem-miner> secret plan"), agent("plan"))
     assert [keeping.grow(ours).ours, keeping.grow(ours).ours] == [True, True]
-    write(keeping.path, user("hello <memem-recall>old words</memem-recall>"))
+    write(
+        keeping.path,
+        user("hello <memem-recall>old words</memem-recall>"),
+        attachment("hook_additional_context", content=["<memem-context>old words</memem-context>"]),
+        call("mcp__plugin_memem_memem__memory_search", "t1", query="x"),
+        result("old words", "t1"),
+    )
     keeping.grow()
     assert keeping.texts() == ["hello"]
+    assert keeping.found("old words") == []
 
 
 def test_told_to_stop_keeps_what_it_has_and_goes_on_there(keeping: Keeping) -> None:
