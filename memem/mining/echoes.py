@@ -13,7 +13,7 @@ from itertools import chain
 
 from memem.ingest import likeness
 from memem.mining import scoring, sentences
-from memem.mining.marks import QUESTION, SPECIFIC
+from memem.mining.marks import SPECIFIC
 from memem.sources.events import HUMAN, Event
 from memem.sources.recalled import Recalled
 from memem.value import Value
@@ -58,7 +58,8 @@ class Echoes:
             return False
         until = self._until(evidence)
         told = [passage for passage in self._told if passage.place < until]
-        own = [part for part in parts if not QUESTION.search(part.text)] or parts
+        asked = [sentences.words(event.text) for _, event in self._events(evidence) if event.kind in HUMAN]
+        own = [part for part in parts if not any(_share(part.words, words) >= _STATED for words in asked)] or parts
         whole = _passage(" ".join(part.text for part in own))
         return _repeats(whole, told) or (bool(own) and all(_repeats(part, told) for part in own))
 

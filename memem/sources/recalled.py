@@ -64,11 +64,16 @@ def _told(path: Path) -> Iterator[Recalled]:
             if kind == "tool_use" and _is_ours(block) and len(calls) < _MOST_CALLS:
                 calls[str(block.get("id"))] = place
             elif kind == "tool_result" and (asked := calls.pop(str(block.get("tool_use_id")), None)) is not None:
-                answer = "\n".join(_strings(block.get("content")))
-                yield Recalled(text=answer[:_LONGEST], place=asked)
+                yield Recalled(text=_answer(block.get("content"))[:_LONGEST], place=asked)
         if record.get("type") != "assistant":
             marked = (text for string in _strings(record) if "memem-" in string for text in words.injected(string))
             yield from (Recalled(text=text, place=place) for text in marked)
+
+
+def _answer(content: Any) -> str:
+    blocks = content if isinstance(content, list) else [{"text": content}]
+    texts = (block.get("text") for block in blocks if isinstance(block, dict))
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _is_ours(call: dict[str, Any]) -> bool:

@@ -132,6 +132,21 @@ def test_what_the_agent_says_otherwise_than_a_confirmed_memory_stays_beside_it(s
     assert set(sessions.notes().values()) == {(LESSON, ()), (correction, (UNCONFIRMED,))}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "I prepare a talk for the finance department of Oslo on Monday, tell me the invoice exporter's order again?",
+        "Does the invoice exporter have 3 workers on `host-7`, and why not after the nightly backup of exports?",
+        "Could you tell me in two sentences for the audit which order applies to exporter and nightly backup here",
+    ],
+)
+def test_what_a_human_asks_makes_no_news_of_a_repetition(sessions: Sessions, asked: str) -> None:
+    guess = sessions.guess()
+    before = sessions.notes()
+    sessions.mine(user(asked), *looked_up(guess.body), agent(GUESS))
+    assert sessions.notes() == before
+
+
 def test_another_matter_with_some_of_the_same_words_is_mined(sessions: Sessions) -> None:
     other = (
         "The invoice importer must be started with a lock on the spool, because two importers at once book every "
