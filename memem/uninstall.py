@@ -30,7 +30,7 @@ _DERIVED = (
     (r"\.capabilities(\.\d+)?", "what works here"),
     (r"\.memem-canary-[\d-]+", "left over by a check"),
     (r"transcripts-v\d+\.db(-wal|-shm|-journal|\.damaged-\d+)?", "index of the archive"),
-    (r"miner\.lock", "lock of the miner"),
+    (r"(miner|state\.db)\.lock", "locks"),
     ("miner", "what wakes the miner"),
     ("llm", "slots of model calls"),
     ("pycache", "compiled modules"),

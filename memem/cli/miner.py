@@ -160,6 +160,8 @@ def spend(memem: Any, /, allow: bool, forbid: bool, as_json: bool) -> None:
         raise BadInput("say either --allow or --forbid.")
     if allow:
         backend = opened.backend()
+        if opened.config.llm == "none":
+            raise BadInput("no model is chosen: memem config set llm claude (or anthropic, openai, ollama), then again.")
         reason = backend.ready()
         click.echo(report.terms(opened, backend.name))
         if reason:
