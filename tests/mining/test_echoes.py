@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from memem.app import Memem
+from memem.mining.echoes import Echoes
 from memem.models import UNCONFIRMED, Draft, Memory
+from memem.sources.events import Event
+from memem.sources.recalled import Recalled
 from tests.sources.transcripts import Record, agent, attachment, call, result, user, write
 
 SCOPE = "local:harbor"
@@ -219,3 +222,13 @@ def test_what_the_agents_of_a_session_were_told_counts_for_all_of_them(
     write(inner, *([told] if teller == "sub-agent" else []), agent(GUESS, isSidechain=True, agentId="a1"))
     list(sessions.memem.mine([str(tmp_path / "p")]))
     assert sessions.notes() == before
+
+
+def test_the_question_before_a_repetition_is_no_part_of_it() -> None:
+    asked = "The finance department of Oslo wants two sentences about host-7 for the audit on Monday"
+    events = [Event(kind=kind, text=text, session="s", uuid=kind) for kind, text in (("prompt", asked), ("prose", "x"))]
+    echoes = Echoes(events, (0, 90), (Recalled(text=f"> {GUESS}", place=50),))
+    lesson = f"{asked}? — {GUESS}"
+    assert echoes.holds(f"Tell me: {lesson}", ("prose",)) is False, "nobody asked"
+    events[0] = events[0].replace(text=f"Tell me: {asked}?")
+    assert echoes.holds(f"Tell me: {lesson}", ("prompt", "prose"))
