@@ -18,6 +18,7 @@ from messages import messages  # noqa: E402 - beside this file
 from memem.cli.main import COMMANDS  # noqa: E402 - the checkout's own code
 from memem.config import options  # noqa: E402
 from memem.predecessors import table  # noqa: E402
+from memem.tools.full import additional  # noqa: E402
 from memem.tools.memory import core  # noqa: E402
 
 
@@ -33,9 +34,18 @@ def option_table() -> str:
 
 
 def tool_table() -> str:
-    """The MCP tools as a markdown table."""
+    """The MCP tools of the default profile as a markdown table."""
+    return _tools(core)
+
+
+def full_tool_table() -> str:
+    """The tools that the full profile adds, as a markdown table."""
+    return _tools(additional)
+
+
+def _tools(table) -> str:
     rows = ["| Tool | What it does |", "|---|---|"]
-    for tool in core(lambda: None):  # type: ignore[arg-type,return-value] - only names and schemas are read
+    for tool in table(lambda: None):  # only names and schemas are read
         arguments = ", ".join(
             name if name in tool.schema["required"] else f"{name}?" for name in tool.schema["properties"]
         )
@@ -72,6 +82,7 @@ def message_table() -> str:
 PARTS = {
     "options": option_table,
     "tools": tool_table,
+    "full-tools": full_tool_table,
     "commands": command_table,
     "predecessors": predecessor_table,
     "messages": message_table,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
-from memem.models import GENERAL, Candidate, Draft, Memory, Outcome, Query, Scope, Slice
+from memem.graph import Graph
+from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
+from memem.project import find_checkout
 from memem.recall import slices
-from memem.stores import Stores, verb
+from memem.recall.paths import File
+from memem.stores import verb
 from memem.value import Value
 
 if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs none of it
@@ -31,7 +35,7 @@ class Timeline(Value):
     linked: tuple[Memory, ...]
 
 
-class Memem(Stores):
+class Memem(Graph):
     """The product as an object: build it once per process, close it at the end."""
 
     # Writing
@@ -46,6 +50,40 @@ class Memem(Stores):
         self._freshen()
         draft = draft.replace(source_session=draft.source_session or self.session)
         return self._gate().ingest(draft, self.scope(scope), dry_run=dry_run)
+
+    def import_from(
+        self, path: str, scope: str = "", *, roots: Sequence[str] = (), dry_run: bool = True
+    ) -> Iterator[Imported]:
+        """Offer the texts of a file or folder to the write gate, one after the other; by default only to see.
+
+        What an imported text says otherwise than a memory stands beside it and names it. Only what lies below the home
+        folder, the project or `roots` is read; the vault's own notes and the state folder are left out.
+
+        Raises:
+            BadInput, NotFound: see `imports.allowed` and `imports.read`.
+        """
+        from memem.ingest import imports
+
+        home = self.environ.get("HOME", "")
+        start = imports.allowed(path, [folder for folder in (home, self.folder, *roots) if folder.strip("/")])
+        own = (self.config.memory_root, self.config.dir)
+        if any(f"{start}/".startswith(f"{Path(folder).resolve()}/") for folder in own):
+            raise BadInput(f"{start} is memem's own: its notes are in the vault already.")
+        # All is read before anything is written: too much is refused as a whole.
+        for found in list(imports.read(start, own)):
+            if isinstance(found, imports.Skipped):
+                yield Imported(file=found.file, reason=found.reason)
+            else:
+                yield self._import(found.file, found.draft, scope, dry_run)
+
+    @verb
+    def _import(self, file: str, draft: Draft, scope: str, dry_run: bool) -> Imported:
+        self._freshen()
+        try:
+            outcome = self._gate().ingest(draft, self.scope(scope), dry_run=dry_run, most=0)
+        except BadInput as error:
+            return Imported(file=file, reason=str(error))
+        return Imported(file=file, outcome=outcome)
 
     # Reading
 
@@ -152,10 +190,15 @@ class Memem(Stores):
         return slices.for_session(self.index, query, self.config.memory_root)
 
     @verb
-    def memories(self, scope: str = "", *, history: bool = False) -> list[Candidate]:
-        """The memories of a scope, or with `scope="*"` of all; live ones only unless `history`."""
+    def memories(self, scope: str = "", *, history: bool = False, path: str = "") -> list[Candidate]:
+        """The memories of a scope, or with `scope="*"` of all; live ones only unless `history`.
+
+        With `path` only those whose globs concern that file, closest first.
+        """
         self._freshen()
         wanted = None if scope == "*" else self.scope(scope)
+        if path:
+            return self._concerning(path, self.memories(scope, history=history))
         return [
             item
             for item in self.index.notes(order="project, layer, created, id")
@@ -163,6 +206,13 @@ class Memem(Stores):
             and (history or item.memory.live)
             and (wanted is None or wanted.holds(item.memory.project))
         ]
+
+    def _concerning(self, path: str, found: list[Candidate]) -> list[Candidate]:
+        folder = find_checkout(os.path.realpath(self.folder)) if self.folder else None
+        below = path.removeprefix(f"{folder.top}/" if folder else f"{self.folder}/").removeprefix("./").strip("/")
+        file = File([below])
+        close = {item.row: file.closeness(item.memory.paths) for item in found}
+        return sorted((item for item in found if close[item.row]), key=lambda item: -close[item.row])
 
     # Sessions
 

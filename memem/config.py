@@ -114,6 +114,12 @@ class Config(Value):
     archive_days: int = option(
         0, "MEMEM_ARCHIVE_DAYS", "Days that an archived session is kept after it last grew; 0 keeps it for ever."
     )
+    tool_profile: str = option(
+        "core",
+        "MEMEM_TOOL_PROFILE",
+        "Tools that the agent is offered: `core`, or `full` with lists, import and the graph. Schemas cost context.",
+        choices=("core", "full"),
+    )
     skip_sync: bool = option(
         False, "MEMEM_SKIP_SYNC", "The bootstrap does not install or update dependencies (for development)."
     )

@@ -143,3 +143,11 @@ class Outcome(Value):
     reason: str = ""
     redacted: tuple[str, ...] = ()  # names of the rules that found a secret
     path: str = ""
+
+
+class Imported(Value):
+    """What became of one text of an imported file: what the gate did with it, or why it was not offered."""
+
+    file: str
+    outcome: Outcome | None = None
+    reason: str = ""

@@ -8,8 +8,9 @@ import threading
 import time
 
 from memem import __version__
+from memem.config import load_leniently
+from memem.tools.full import profile
 from memem.tools.instructions import INSTRUCTIONS
-from memem.tools.memory import core
 from memem.tools.stdio import private_stdout, serve
 from memem.value import TYPE_CHECKING
 
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None, prepare: Callable[[], object] = lamb
     out = private_stdout()
     memem = Lazy(prepare)
     threading.Thread(target=memem.warm_up, daemon=True).start()
-    serve(core(memem), "memem", __version__, INSTRUCTIONS, sys.stdin.buffer, out)
+    tools = profile(load_leniently().tool_profile, memem)
+    serve(tools, "memem", __version__, INSTRUCTIONS, sys.stdin.buffer, out)
     os._exit(0)  # a call that hangs on a dead disk must not keep the process
 
 

@@ -13,7 +13,7 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = f"index-v{VERSION}.db"
 
 LIVE = "_live"  # in force; no project's term begins like this
@@ -45,6 +45,21 @@ CREATE = (
     "INSERT INTO terms (terms, rank) VALUES ('rank', 'bm25(3.0, 1.0, 2.5, 0.0)')",
     # Not of the vault, but derived as well: the first commit of a repository, which takes git to find out.
     "CREATE TABLE root_commits (git_folder TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
+    # The graph. What each note offers to be connected by, and the links that it asserts, by row of `notes`.
+    """CREATE TABLE nodes (
+        note INTEGER PRIMARY KEY, stem TEXT NOT NULL, cues TEXT NOT NULL, needs TEXT NOT NULL, causes TEXT NOT NULL,
+        state INTEGER NOT NULL)""",
+    "CREATE INDEX nodes_stem ON nodes (stem)",
+    "CREATE INDEX nodes_waiting ON nodes (note) WHERE state != 0",
+    "CREATE TABLE cues (cue TEXT NOT NULL, note INTEGER NOT NULL, PRIMARY KEY (cue, note)) WITHOUT ROWID",
+    "CREATE TABLE links (note INTEGER NOT NULL, relation TEXT NOT NULL, target TEXT NOT NULL)",
+    "CREATE INDEX links_note ON links (note)",
+    "CREATE INDEX links_target ON links (target)",
+    # Of derived edges only: what a note asserts is found by its links.
+    """CREATE TABLE edges (
+        note INTEGER NOT NULL, other INTEGER NOT NULL, relation TEXT NOT NULL, score REAL NOT NULL, why TEXT NOT NULL,
+        PRIMARY KEY (note, other)) WITHOUT ROWID""",
+    "CREATE INDEX edges_other ON edges (other)",
     f"PRAGMA user_version = {VERSION}",
 )
 

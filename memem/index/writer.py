@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from memem import sqlite
+from memem.index import edges
 from memem.index.reader import Index, cached_folder
 from memem.index.schema import CREATE, FILE_NAME, memory_values, ready, scope_terms
 from memem.models import Memory
@@ -76,8 +77,9 @@ class IndexWriter(Index):
         """Insert or replace the row of one file."""
         self.remove(entry.path)
         values = [getattr(entry, field) for field in Entry.__fields__] + memory_values(memory)
-        rowid = self.connection.execute(_INSERT, values).lastrowid
+        rowid = self.connection.execute(_INSERT, values).lastrowid or 0
         self.connection.execute(_INSERT_TERMS, (rowid, *_columns(memory)))
+        edges.put(self.connection, rowid, entry.path, memory)
 
     def refresh(self, entry: Entry) -> None:
         """Note that a file was looked at again: its stat, and whether it still can be read."""
@@ -91,6 +93,7 @@ class IndexWriter(Index):
         for found in self.notes("path = ?", (path,)):
             # A contentless table forgets a row only when told the very terms it was given.
             self.connection.execute(_DELETE_TERMS, (found.row, *_columns(found.memory)))
+            edges.remove(self.connection, found.row)
             self.connection.execute("DELETE FROM notes WHERE rowid = ?", (found.row,))
 
     def remember_root_commit(self, git_folder: str, commit: str) -> None:

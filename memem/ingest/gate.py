@@ -89,6 +89,36 @@ class Gate:
         )
         return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
 
+    def relate(self, item: Candidate, field: str, other: Candidate) -> bool:
+        """Write into a note that it is `related` to, `contradicts` or `supersedes` another, which then is history.
+
+        Answers whether that is new. Of a human's words in the notes nothing is changed.
+
+        Raises:
+            BadInput: a note has no frontmatter that can say it.
+            VaultUnavailable: a note cannot be written.
+        """
+        name = other.memory.id
+        self._check_can_say(item, field, name)
+        superseding = field == "supersedes" and other.memory.live
+        if superseding:
+            self._check_can_say(other, "related", item.memory.id)
+            # The old note first: after a crash here it names the new one, which says as much as both do.
+            by = item.memory.replace(created=self.now().isoformat(timespec="seconds"))
+            if not self._mark_replaced(other, by):
+                raise BadInput(f"{other.path} still is in force: set its status to superseded by hand.")
+        seen, left = self.vault.edit(item.path, lambda data: note.with_item(data, field, name))
+        self._remember_written(item.memory.id, left, instead_of=seen)
+        sync_path(self.vault, self.index, item.path)
+        return superseding or seen != left
+
+    def _check_can_say(self, item: Candidate, field: str, name: str) -> None:
+        """Raises BadInput when a note's frontmatter cannot take one id more without losing something."""
+        try:
+            note.with_item(self.vault.read(item.path), field, name)
+        except (ValueError, OSError) as error:
+            raise BadInput(f"{item.path} cannot be changed: {error}. Do it by hand: `{field}: [{name}]`.") from error
+
     def live_in(self, scope: Scope) -> int:
         """How many memories of a scope's own are in force."""
         own = scope if scope.id == GENERAL else scope.replace(names=scope.names[:-1])

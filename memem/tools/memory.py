@@ -20,17 +20,23 @@ if TYPE_CHECKING:
 _SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
 
 
+def opened(memem: Callable[[], Memem], run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
+    """A tool's function over the facade, which is opened by the first call."""
+
+    def call(arguments: Arguments) -> str:
+        try:
+            return run(memem(), arguments)
+        except ModuleNotFoundError as error:
+            raise NotReady(why_missing(error.name or "a module")) from error
+
+    return call
+
+
 def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """The tools of the default profile; `memem` is called when the first of them is."""
 
     def over(run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
-        def call(arguments: Arguments) -> str:
-            try:
-                return run(memem(), arguments)
-            except ModuleNotFoundError as error:
-                raise NotReady(why_missing(error.name or "a module")) from error
-
-        return call
+        return opened(memem, run)
 
     return (
         Tool(
@@ -38,7 +44,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             description="Save one durable lesson as a note: a decision with its reason, a convention, a preference, "
             "a correction, an environment fact, a bug's cause. Self-contained, no secrets. A new fact replaces the "
             "outdated one by itself.",
-            schema=_schema(
+            schema=schema(
                 {
                     "content": {"type": "string", "minLength": 10, "maxLength": 5000},
                     "title": {"type": "string", "maxLength": 120},
@@ -71,7 +77,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
         Tool(
             name="memory_search",
             description="Search all memories; answers one line each. Read one with memory_get.",
-            schema=_schema(
+            schema=schema(
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
@@ -85,7 +91,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
         Tool(
             name="memory_get",
             description="Read memories in full by id (first 8 characters suffice).",
-            schema=_schema(
+            schema=schema(
                 {
                     "ids": {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
                     "scope_id": _SCOPE,
@@ -97,7 +103,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
         Tool(
             name="memory_timeline",
             description="What was learned before and after one memory, and what it links to.",
-            schema=_schema(
+            schema=schema(
                 {
                     "memory_id": {"type": "string", "minLength": 8},
                     "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
@@ -112,7 +118,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             name="active_memory_slice",
             description="The working state for a task: project identity, constraints, decisions, failures, "
             "preferences that matter for it.",
-            schema=_schema(
+            schema=schema(
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 2000},
                     "scope_id": _SCOPE,
@@ -132,7 +138,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             name="transcript_search",
             description="Search what was said and done in earlier sessions of this project, word by word; answers "
             "snippets, newest first among equals. For what no memory holds.",
-            schema=_schema(
+            schema=schema(
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
@@ -202,7 +208,8 @@ def transcript_search(memem: Memem, arguments: Arguments) -> str:
     return passages(memem.transcripts(query, arguments["limit"], scope, everywhere=arguments.get("everywhere", False)))
 
 
-def _schema(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+def schema(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON schema of a tool's arguments."""
     return {"type": "object", "properties": properties, "required": list(required)}
 
 

@@ -30,6 +30,7 @@ _LEGACY_TRUST = {"user": "user", "mined": "agent", "import": "import"}
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 _SLUG_CHARACTERS = 60
 _SLUG_BYTES = 160
+_SHORTEST_ID = 8
 
 
 class Note(Value):
@@ -113,6 +114,25 @@ def with_fields(data: bytes, fields: dict[str, Any]) -> bytes:
         return data
     for key, value in fields.items():
         head.set(key, value)
+    return encode(head.text())
+
+
+def with_item(data: bytes, field: str, item: str) -> bytes:
+    """The note with an id more in a list of its frontmatter, and every byte outside of that list as it was.
+
+    Raises:
+        ValueError: it has no frontmatter, or none that can take it without losing something; says what it is.
+    """
+    head = Frontmatter(decode(data))
+    known = head.values().get(field) if head.closing else None
+    if not head.closing or head.problem:
+        raise ValueError(head.problem or "it has no frontmatter")
+    items = known if isinstance(known, list) else [part.strip() for part in str(known or "").split(",") if part.strip()]
+    if isinstance(known, dict) or not all(isinstance(one, str) and one for one in items):
+        raise ValueError(f"its `{field}` is no list of ids")
+    if any(item.startswith(one) and len(one) >= _SHORTEST_ID for one in items):
+        return data
+    head.set(field, [*items, item])
     return encode(head.text())
 
 

@@ -1,0 +1,306 @@
+"""Edges between notes: which notes have to do with each other, of what kind, how much, and by what.
+
+Derived from cues alone, and each pair from its two notes and how many notes share their cues: so the edges after any
+series of changes are those of a new index. A note keeps the best few. What changed is marked when its row is written
+and settled when the graph is looked at next: a save pays for a mark only, and recall for nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from math import sqrt
+
+from memem import sqlite
+from memem.index.cues import REFERENCE, SESSION, cues_of, links_of, stem_of
+from memem.models import Memory
+from memem.value import Value
+
+MOST = 8  # derived edges that one note keeps
+COMMONEST = 48  # a cue of more notes connects nothing
+_WEIGHTS = ((3, 4), (12, 2), (COMMONEST, 1))  # a cue of at most so many notes weighs so much
+_BATCH = 200
+_TAKEN = 2000  # new notes whose cues are written in one go
+_MANY = 300  # notes; from here on it is cheaper to read all cues at once
+_LIKE, _VERY_LIKE, _WORDED, _RAREST = 0.08, 0.45, 0.1, 4
+_FULL = 3.0  # what a shared cue weighs on average when two notes have all of them in common
+_FAULTS = ("fix", "failure", "quirk", "insight", "blocker")
+_GROUNDS = ("fix", "failure", "quirk", "insight", "fact", "event", "environment")
+_RULES = ("decision", "convention", "directive", "procedure", "preference", "plan", "playbook")
+
+_SETTLED, _UNSETTLED, _NEW = 0, 1, 2  # states of a node; the cues of a new one are not in their table yet
+_INSERT_NODE = f"INSERT INTO nodes (note, stem, cues, needs, causes, state) VALUES (?, ?, ?, ?, ?, {_NEW})"  # noqa: S608 - constants only, here and below
+_INSERT_CUE = "INSERT OR IGNORE INTO cues (cue, note) VALUES (?, ?)"
+_INSERT_LINK = "INSERT INTO links (note, relation, target) VALUES (?, ?, ?)"
+_INSERT_EDGE = "INSERT INTO edges (note, other, relation, score, why) VALUES (?, ?, ?, ?, ?)"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM cues WHERE cue = ? LIMIT ?)"
+_UNSETTLE = f"UPDATE nodes SET state = {_UNSETTLED} WHERE state = {_SETTLED} AND note"  # noqa: S608
+_UNSETTLE_FRIENDS = f"{_UNSETTLE} IN (SELECT note FROM edges WHERE other = ?)"  # noqa: S608
+_UNSETTLE_HOLDERS = f"{_UNSETTLE} IN (SELECT note FROM cues WHERE cue = ?)"  # noqa: S608
+_WAITING = f"SELECT note FROM nodes WHERE state != {_SETTLED} ORDER BY note LIMIT ?"  # noqa: S608
+_PROFILE = """SELECT nodes.note, cues, needs, causes, path, project, kind
+    FROM nodes JOIN notes ON notes.rowid = nodes.note"""
+
+_Row = tuple[int, str, float, str]  # the other note, relation, score, reasons
+
+
+class Profile(Value):
+    """What is known of a note when its edges are made."""
+
+    note: int
+    path: str
+    project: str
+    kind: str
+    cues: frozenset[str]
+    needs: frozenset[str]
+    causes: frozenset[str]
+
+
+class Pair(Value):
+    """What connects one note to another."""
+
+    source: Profile
+    target: Profile
+    words: tuple[str, ...]  # cues they share, without the next two
+    references: tuple[str, ...]
+    session: bool
+    weight: int  # of the words
+    likeness: float  # 0 to 1
+
+    @property
+    def same_project(self) -> bool:
+        """Whether both are of one project."""
+        return self.source.project == self.target.project
+
+
+def _depends(pair: Pair) -> bool:
+    return pair.likeness >= _WORDED and not pair.source.needs.isdisjoint(pair.words)
+
+
+def _explains(pair: Pair) -> bool:
+    faults = pair.source.kind in _FAULTS or pair.target.kind in _FAULTS
+    return faults and pair.likeness >= _WORDED and not pair.source.causes.isdisjoint(pair.words)
+
+
+def _supports(pair: Pair) -> bool:
+    return pair.likeness >= _WORDED and pair.source.kind in _GROUNDS and pair.target.kind in _RULES
+
+
+# What a pair is called: the first that holds, the most telling before the weakest. One that is nothing is no edge.
+RELATIONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
+    ("depends_on", _depends),
+    ("causal", _explains),
+    ("supports", _supports),
+    ("entity", lambda pair: bool(pair.references)),
+    ("semantic", lambda pair: len(pair.words) > 1 and pair.likeness >= _VERY_LIKE),
+    ("same_topic", lambda pair: len(pair.words) > 1 and pair.likeness >= _LIKE),
+    ("same_session", lambda pair: pair.session),
+    ("same_project", lambda pair: pair.same_project and pair.weight >= _RAREST),
+)
+
+
+def put(connection: sqlite.Connection, note: int, path: str, memory: Memory) -> None:
+    """Take in the cues and links of a row of `notes`; its edges wait to be settled."""
+    if not memory.id:  # a file that could not be read yet
+        return
+    found = cues_of(memory)
+    texts = (" ".join(found.words), " ".join(found.needs), " ".join(found.causes))
+    connection.execute(_INSERT_NODE, (note, stem_of(path), *texts))
+    connection.executemany(_INSERT_LINK, ((note, relation, target) for relation, target in links_of(memory)))
+
+
+def remove(connection: sqlite.Connection, note: int) -> None:
+    """Forget a row of `notes`; those that had an edge to it look for another."""
+    row = connection.execute("SELECT cues, state FROM nodes WHERE note = ?", (note,)).fetchone()
+    if row is None:
+        return
+    for cue in row[0].split() if row[1] != _NEW else ():
+        before = connection.execute(_COUNT, (cue, COMMONEST + 1)).fetchone()[0]
+        connection.execute("DELETE FROM cues WHERE cue = ? AND note = ?", (cue, note))
+        if _weight(before) != _weight(before - 1):
+            connection.execute(_UNSETTLE_HOLDERS, (cue,))
+    connection.execute(_UNSETTLE_FRIENDS, (note,))
+    for statement in (
+        "DELETE FROM edges WHERE note = ?", "DELETE FROM edges WHERE other = ?", "DELETE FROM links WHERE note = ?",
+        "DELETE FROM nodes WHERE note = ?",
+    ):  # fmt: skip
+        connection.execute(statement, (note,))
+
+
+def settle(connection: sqlite.Connection) -> int:
+    """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
+
+    Others get their turn between two batches. Raises `sqlite.Error` when the index cannot be written.
+    """
+    if not _waiting(connection, 1):
+        return 0
+    while connection.execute("SELECT 1 FROM nodes WHERE state = ? LIMIT 1", (_NEW,)).fetchone():
+        with sqlite.transaction(connection):
+            _take_in(connection)
+    known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
+    done = 0
+    while True:
+        with sqlite.transaction(connection):
+            _take_in(connection)
+            known.refresh()
+            batch = _waiting(connection, _BATCH)
+            for note in batch:
+                _settle_note(connection, known, note)
+        done += len(batch)
+        if not batch:
+            return done
+
+
+def unsettle(connection: sqlite.Connection, notes: Iterable[int]) -> None:
+    """Have the edges of some rows, or of those there are, made anew by the next `settle`."""
+    with sqlite.transaction(connection):
+        connection.executemany(f"{_UNSETTLE} = ?", ((note,) for note in notes))
+
+
+def _waiting(connection: sqlite.Connection, limit: int) -> list[int]:
+    return [row[0] for row in connection.execute(_WAITING, (limit,))]
+
+
+def _take_in(connection: sqlite.Connection) -> None:
+    """Put the cues of new nodes into their table: many at once and in order, which is ten times as fast.
+
+    Who holds a cue that weighs less from now on has its edges made anew.
+    """
+    rows = connection.execute("SELECT note, cues FROM nodes WHERE state = ? LIMIT ?", (_NEW, _TAKEN)).fetchall()
+    pairs = sorted((cue, row[0]) for row in rows for cue in row[1].split())
+    if connection.execute("SELECT 1 FROM nodes WHERE state = ? LIMIT 1", (_SETTLED,)).fetchone():
+        for cue, more in Counter(cue for cue, _ in pairs).items():
+            before = connection.execute(_COUNT, (cue, COMMONEST + 1)).fetchone()[0]
+            if _weight(before) != _weight(before + more):
+                connection.execute(_UNSETTLE_HOLDERS, (cue,))
+    connection.executemany(_INSERT_CUE, pairs)
+    connection.executemany("UPDATE nodes SET state = ? WHERE note = ?", ((_UNSETTLED, row[0]) for row in rows))
+
+
+def _weight(notes: int) -> int:
+    return next((weight for most, weight in _WEIGHTS if notes <= most), 0)
+
+
+class _Known:
+    """Profiles of notes and holders of cues, read when they are asked for, or all at once if many will be."""
+
+    def __init__(self, connection: sqlite.Connection, *, many: bool) -> None:
+        self._connection, self._many = connection, many
+        self._version = -1
+        self.waiting: set[int] = set()  # these notes find each other by themselves
+        self._profiles: dict[int, Profile] = {}
+        self._holders: dict[str, list[int]] = {}
+
+    def refresh(self) -> None:
+        """Forget what was read if another process has written since."""
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return
+        self._version = version
+        self.waiting = set(_waiting(self._connection, -1))
+        self._profiles, self._holders = {}, {}
+        if self._many:
+            for row in self._connection.execute(_PROFILE):
+                profile = _profile(row)
+                self._profiles[profile.note] = profile
+                for cue in profile.cues:
+                    self._holders.setdefault(cue, []).append(profile.note)
+
+    def profile(self, note: int) -> Profile:
+        """The profile of a row."""
+        if note not in self._profiles:
+            self._profiles[note] = _profile(
+                self._connection.execute(f"{_PROFILE} WHERE nodes.note = ?", (note,)).fetchone()
+            )
+        return self._profiles[note]
+
+    def holders(self, cue: str) -> list[int]:
+        """The rows with a cue; one more than the commonest stands for all that are too many."""
+        if cue not in self._holders:
+            query = "SELECT note FROM cues WHERE cue = ? LIMIT ?"
+            self._holders[cue] = [row[0] for row in self._connection.execute(query, (cue, COMMONEST + 1))]
+        return self._holders[cue]
+
+
+def _profile(row: sqlite.Row) -> Profile:
+    return Profile(
+        note=row["note"],
+        path=row["path"],
+        project=row["project"],
+        kind=row["kind"],
+        cues=frozenset(row["cues"].split()),
+        needs=frozenset(row["needs"].split()),
+        causes=frozenset(row["causes"].split()),
+    )
+
+
+def _settle_note(connection: sqlite.Connection, known: _Known, note: int) -> None:
+    source = known.profile(note)
+    weights = {cue: _weight(len(known.holders(cue))) for cue in source.cues}
+    found = []
+    for target in _candidates(known, source, weights):
+        cues = sorted(cue for cue in source.cues & target.cues if weights[cue])
+        edge = _edge(source, target, cues, weights)
+        if edge:
+            found.append((-edge[2], target.path, edge))
+        back = None if target.note in known.waiting else _edge(target, source, cues, weights)
+        if back:  # the other was settled before this note was as it is now
+            _offer(connection, known, target.note, back)
+    connection.execute("DELETE FROM edges WHERE note = ?", (note,))
+    connection.executemany(_INSERT_EDGE, ((note, *edge) for _, _, edge in sorted(found)[:MOST]))
+    connection.execute("UPDATE nodes SET state = ? WHERE note = ?", (_SETTLED, note))
+
+
+def _candidates(known: _Known, source: Profile, weights: dict[str, int]) -> Iterator[Profile]:
+    """The notes that any of the relations could hold for. Most that share a cue share too little, and are many."""
+    totals: dict[int, int] = {}
+    certain: set[int] = set()
+    for cue, weight in weights.items():
+        if ":" in cue and weight:
+            certain.update(known.holders(cue))
+        elif weight:
+            for other in known.holders(cue):
+                totals[other] = totals.get(other, 0) + weight
+    size = len(source.cues) * (_LIKE * _FULL) ** 2
+    for other in totals.keys() | certain:
+        target, total = known.profile(other), totals.get(other, 0)
+        like = total * total >= size * len(target.cues)
+        if other != source.note and (
+            like or other in certain or (total >= _RAREST and target.project == source.project)
+        ):
+            yield target
+
+
+def _offer(connection: sqlite.Connection, known: _Known, note: int, edge: _Row) -> None:
+    """Give a settled note an edge if it is among its best."""
+    query = "SELECT other, relation, score, why FROM edges WHERE note = ?"
+    rows = [(row[0], row[1], row[2], row[3]) for row in connection.execute(query, (note,))]
+    all_ = [edge, *(row for row in rows if row[0] != edge[0])]
+    wanted = sorted(all_, key=lambda one: (-one[2], known.profile(one[0]).path))[:MOST]
+    if set(wanted) != set(rows):
+        connection.execute("DELETE FROM edges WHERE note = ?", (note,))
+        connection.executemany(_INSERT_EDGE, ((note, *one) for one in wanted))
+
+
+def _edge(source: Profile, target: Profile, cues: list[str], weights: dict[str, int]) -> _Row | None:
+    """Row of the other note, relation, score and reasons of what connects two notes; None for nothing."""
+    references = tuple(cue for cue in cues if cue.startswith(REFERENCE))
+    sessions = [cue for cue in cues if cue.startswith(SESSION)]
+    words = tuple(cue for cue in cues if ":" not in cue)
+    weight = sum(weights[cue] for cue in words)
+    pair = Pair(
+        source=source,
+        target=target,
+        words=words,
+        references=references,
+        session=bool(sessions),
+        weight=weight,
+        likeness=min(weight / (_FULL * sqrt(len(source.cues) * len(target.cues))), 1.0),
+    )
+    relation = next((name for name, holds in RELATIONS if holds(pair)), "")
+    if not relation:
+        return None
+    score = pair.likeness * 0.65 + 0.2 * bool(references) + 0.1 * pair.session + 0.05 * pair.same_project
+    shown = sorted(words, key=lambda word: (-weights[word], word))[:4]
+    names = [cue.rpartition(":")[2] for cue in references]
+    return target.note, relation, round(score, 4), ", ".join([*names, *shown, *(["same session"] if sessions else [])])
