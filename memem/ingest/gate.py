@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from memem import sqlite
 from memem.errors import BadInput, NotFound, VaultUnavailable
@@ -87,6 +88,25 @@ class Gate:
             redacted=found,
         )
         return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
+
+    def relate(self, one: str, other: str) -> None:
+        """Let two memories name each other as related; what is so already stays as it is.
+
+        Raises:
+            NotFound: one of them is gone, or in several notes.
+            BadInput: a note has no frontmatter to write into.
+            VaultUnavailable: a note cannot be written now; the other may name it already, which the next try completes.
+        """
+        for name, mate in ((one, other), (other, one)):
+            notes = self.index.notes("id = ?", (name,))
+            if len(notes) != 1:
+                raise NotFound(f"{name[:8]} is in {len(notes)} notes: memem conflicts shows them.")
+            path = notes[0].path
+            seen, left = self.vault.edit(path, partial(_with_related, path=path, mate=mate))
+            self._remember_written(name, left, instead_of=seen)
+            sync_path(self.vault, self.index, path)
+            if not any(mate in item.memory.related for item in self.index.notes("path = ?", (path,))):
+                raise BadInput(f"{path} has no frontmatter that is whole: add the link by hand.")
 
     def live_in(self, scope: Scope) -> int:
         """How many memories of a scope's own are in force."""
@@ -308,6 +328,12 @@ def _redacted(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
     }
     lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
     return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
+
+
+def _with_related(data: bytes, path: str, mate: str) -> bytes:
+    """The note with one more memory it names; from its bytes, because a human may have changed the list just now."""
+    related = note.parse(data, path).memory.related
+    return data if mate in related else note.with_fields(data, {"related": [*related, mate]})
 
 
 def _stem(path: str) -> str:

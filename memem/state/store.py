@@ -2,8 +2,9 @@
 
 Tables: `meta` (facts of this installation), `shown` (whose bodies a session has already seen), `written` (notes as
 memem left them, so that a human's edit is known as one), `tombstones` (what a human deleted; those of notes that are
-there lie ready with the time 0) and `offsets` (how far transcripts were mined); `jobs`, `spend` and `breakers` belong
-to the modules beside this one. Part of the hook's closure.
+there lie ready with the time 0), `offsets` (how far transcripts were mined), `standing` (what each session of a project
+begins with) and `told` (what the host tells by itself); `jobs`, `spend`, `breakers` and `slices` belong to the modules
+beside this one. Part of the hook's closure.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION = 4
+VERSION = 5
 FILE_NAME = "state.db"
 _STEPS = (
     (
@@ -46,6 +47,14 @@ _STEPS = (
         "CREATE INDEX spend_day ON spend (day)",
         """CREATE TABLE breakers (backend TEXT PRIMARY KEY, failures INTEGER NOT NULL, until REAL NOT NULL,
             reason TEXT NOT NULL) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE slices (id TEXT PRIMARY KEY, session TEXT NOT NULL, project TEXT NOT NULL, at INTEGER NOT NULL,
+            query TEXT NOT NULL, items TEXT NOT NULL)""",
+        "CREATE INDEX slices_session ON slices (session, at)",
+        "CREATE TABLE standing (project TEXT PRIMARY KEY, basis TEXT NOT NULL, ids TEXT NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE told (project TEXT, memory TEXT, etag TEXT NOT NULL,
+            PRIMARY KEY (project, memory)) WITHOUT ROWID""",
     ),
 )
 _SHOWN_FOR_SECONDS = 30 * 86_400

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from memem.errors import NotReady
+from memem.active import MODES, Task
+from memem.errors import BadInput, NotReady
 from memem.install import why_missing
 from memem.models import Draft
 from memem.recall import render
@@ -117,12 +118,21 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                     "query": {"type": "string", "minLength": 1, "maxLength": 2000},
                     "scope_id": _SCOPE,
                     "raw_json": {"type": "boolean"},
-                    "session_id": {"type": "string"},
+                    "session_id": {"type": "string", "description": "carries forward from its previous slice"},
+                    "task_mode": {"type": "string", "enum": list(MODES)},
                     "repo_path": {"type": "string"},
                     "current_file": {"type": "string"},
-                    "open_files": {"type": ["array", "string"], "items": {"type": "string"}},
-                    "modified_files": {"type": ["array", "string"], "items": {"type": "string"}},
+                    "open_files": {"type": ["array", "string"]},
+                    "modified_files": {"type": ["array", "string"]},
+                    "artifact_path": {"type": "string"},
+                    "branch": {"type": "string"},
+                    "include_history": {"type": "boolean"},
+                    "include_transcripts": {"type": "boolean"},
+                    "use_llm": {"type": "boolean"},
+                    "writeback_preview": {"type": "boolean"},
+                    "auto_commit_safe": {"type": "boolean", "description": "writes safe links"},
                     "scope_strict": {"type": "boolean"},
+                    "scope_strict_evict": {"type": "boolean"},
                 },
                 ("query",),
             ),
@@ -183,15 +193,30 @@ def slice_(memem: Memem, arguments: Arguments) -> str:
     """active_memory_slice."""
     from memem.recall.formats import slice_json
 
-    files = (arguments.get("current_file", ""), *_texts(arguments.get("open_files")))
-    found = memem.slice(
-        arguments["query"],
-        arguments.get("scope_id", ""),
-        paths=(*files, *_texts(arguments.get("modified_files"))),
+    preview, commit = (arguments.get(name, False) for name in ("writeback_preview", "auto_commit_safe"))
+    if preview and commit:
+        raise BadInput("writeback_preview only shows, auto_commit_safe writes: give one of them.")
+    task = Task(
+        text=arguments["query"],
+        scope=arguments.get("scope_id", ""),
         folder=arguments.get("repo_path", ""),
-        strict=arguments.get("scope_strict", False),
+        session=arguments.get("session_id", ""),
+        mode=arguments.get("task_mode", ""),
+        current_file=arguments.get("current_file", ""),
+        open_files=_texts(arguments.get("open_files")),
+        modified_files=_texts(arguments.get("modified_files")),
+        artifact=arguments.get("artifact_path", ""),
+        branch=arguments.get("branch", ""),
+        strict=arguments.get("scope_strict", False) or arguments.get("scope_strict_evict", False),
+        history=arguments.get("include_history", False),
+        transcripts=arguments.get("include_transcripts", False),
     )
-    return slice_json(found) if arguments.get("raw_json") else render.slice_markdown(found)
+    found = memem.slice(task, "commit" if commit else "preview" if preview else "")
+    if arguments.get("use_llm"):
+        found = found.replace(warnings=(*found.warnings, "no model judges a slice: use_llm changes nothing"))
+    if arguments.get("raw_json"):
+        return slice_json(found, writeback=preview or commit)
+    return render.slice_markdown(found)
 
 
 def transcript_search(memem: Memem, arguments: Arguments) -> str:

@@ -130,14 +130,6 @@ def test_notes_that_changed_on_disk_are_left_out(tmp_path: Path) -> None:
     memem.close()
 
 
-def test_question_never_abstains_and_pins_identity() -> None:
-    index = filled(memory(1, "This project is a harbor", layer=0), tunnel(2), others=20)
-    found = slices.for_question(index, query("crane"))
-    assert [item.memory.id8 for item in found.pinned] == ["00000001"]
-    assert found.found
-    assert all(found.ids.count(name) == 1 for name in found.ids)
-
-
 def test_search_prefers_the_scope_and_reaches_beyond_it() -> None:
     away = tunnel(1, project="local:lighthouse")
     index = filled(away, tunnel(2), tunnel(3, layer=3))
