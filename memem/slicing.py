@@ -16,15 +16,18 @@ from memem.errors import BadInput
 from memem.models import GENERAL, Memory, Query, Scope
 from memem.project import branch_of, find_checkout
 from memem.recall.activation import Asked, activate
+from memem.recall.render import slice_markdown
 from memem.sessions import Sessions
 from memem.stores import verb
-from memem.text import clean, one_line
+from memem.text import clean, one_line, utf16_length
 
 if TYPE_CHECKING:
     from memem.sources.search import Passage
 
 _LONGEST = 500  # characters of a name, a path, an id
+_LONGEST_TEXT = 2000
 _MOST_FILES = 50
+_HEAD = 600  # UTF-16 units of a slice beside its items: what it is for, and titles of sections
 _SPARSE = 3  # memories; a briefing with fewer asks `general` as well
 _NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stakeholder", "deadline")
 
@@ -60,15 +63,23 @@ class Slicing(Sessions):
     def assembled(self, text: str, project: str = "", budget: int = 6000) -> tuple[ActiveSlice, ...]:
         """A briefing in one or two slices: the project's own, and `general` when that one holds little.
 
-        `budget` is shared by both, in UTF-16 units.
+        `budget` is shared by both, in UTF-16 units; the frame of a slice counts about 600 of them.
+
+        Raises:
+            BadInput: there is no question.
         """
-        own = self.activated(Task(text=text, scope=project, budget=budget, mode="session_start"))
+        if not text.strip():
+            raise BadInput("the query is empty: say what the briefing is for.")
+        text = text[:_LONGEST_TEXT]
+        own = self.activated(Task(text=text, scope=project, budget=budget - _HEAD, limit=50, mode="session_start"))
+        own = own.replace(results=())  # a briefing tells what is, not what could be written
         if own.query.scope.id == GENERAL or sum(item.origin == "memory" for item in own.items) >= _SPARSE:
             return (own,)
-        more = self.activated(Task(text=text, scope=GENERAL, budget=budget // 2, strict=True))
+        left = budget - utf16_length(slice_markdown(own)) - _HEAD
+        more = self.activated(Task(text=text, scope=GENERAL, budget=max(left, 0), strict=True))
         known = {item.id for item in own.items}
         fresh = tuple(item for item in more.items if item.id not in known)
-        return (own, more.replace(items=fresh)) if fresh else (own,)
+        return (own, more.replace(items=fresh, results=())) if fresh else (own,)
 
     def human_owned(self, memory: Memory) -> bool:
         """Whether a human wrote or edited the note: automation may then supersede it visibly, never rewrite it."""

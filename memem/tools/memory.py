@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from memem.active import MODES, Task
 from memem.errors import BadInput, NotReady
 from memem.install import why_missing
@@ -18,21 +20,13 @@ if TYPE_CHECKING:
 
     Arguments = dict[str, Any]
 
-_SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
+SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
 
 
 def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """The tools of the default profile; `memem` is called when the first of them is."""
 
-    def over(run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
-        def call(arguments: Arguments) -> str:
-            try:
-                return run(memem(), arguments)
-            except ModuleNotFoundError as error:
-                raise NotReady(why_missing(error.name or "a module")) from error
-
-        return call
-
+    over = partial(bound, memem)
     return (
         Tool(
             name="memory_save",
@@ -43,7 +37,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "content": {"type": "string", "minLength": 10, "maxLength": 5000},
                     "title": {"type": "string", "maxLength": 120},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                     "tags": {"type": ["string", "array"], "items": {"type": "string"}},
                     "layer": {
                         "type": "integer",
@@ -76,7 +70,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                 },
                 ("query",),
             ),
@@ -89,7 +83,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             schema=_schema(
                 {
                     "ids": {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                 },
                 ("ids",),
             ),
@@ -103,7 +97,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                     "memory_id": {"type": "string", "minLength": 8},
                     "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
                     "depth_after": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                 },
                 ("memory_id",),
             ),
@@ -116,7 +110,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             schema=_schema(
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 2000},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                     "raw_json": {"type": "boolean"},
                     "session_id": {"type": "string", "description": "carries forward from its previous slice"},
                     "task_mode": {"type": "string", "enum": list(MODES)},
@@ -146,7 +140,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                     "everywhere": {"type": "boolean", "description": "sessions of all projects"},
                 },
                 ("query",),
@@ -154,6 +148,18 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             run=over(transcript_search),
         ),
     )
+
+
+def bound(memem: Callable[[], Memem], run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
+    """A verb as a tool runs it: over the facade, which is opened by the first call."""
+
+    def call(arguments: Arguments) -> str:
+        try:
+            return run(memem(), arguments)
+        except ModuleNotFoundError as error:
+            raise NotReady(why_missing(error.name or "a module")) from error
+
+    return call
 
 
 def save(memem: Memem, arguments: Arguments) -> str:
