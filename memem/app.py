@@ -135,7 +135,9 @@ class Memem(Slicing):
             limit=self.config.session_start_limit,
             budget=self.config.session_start_budget,
         )
-        return slices.for_session(self.index, query, self.config.memory_root)
+        stood = self.state.stood(query.scope.id)[1] if self.state else []
+        told = self.state.told(query.scope.id) if self.state else {}
+        return slices.for_session(self.index, query, self.config.memory_root, stood, told)
 
     @verb
     def memories(self, scope: str = "", *, history: bool = False) -> list[Candidate]:

@@ -20,7 +20,7 @@ _SNIPPET = 110
 _LONGEST_BODY = 20_000  # of one memory read in full; the rest is in its note
 LEAST_BODY = 120
 _FRAME = 440  # UTF-16 units kept for head, foot and the line that counts what did not fit
-_LONGEST_NAME = 150
+_LONGEST_NAME, _LONGEST_REASON = 150, 80
 _FRAMES = ("memem", "system", "command-", "local-command", "task-notification", "user-prompt", "persisted-output")
 _SUMMARY = 400
 
@@ -247,7 +247,8 @@ def _framed(head: str, blocks: list[str], foot: str, budget: int) -> str:
 def _body(candidate: Candidate) -> str:
     memory = candidate.memory
     facts = ", ".join((memory.kind, f"from {memory.trust}", _day(memory.updated)))
-    return "\n".join([f"[{_id8(memory)}] {one_line(quoted(memory.title))} ({facts})", *_quote_body(memory)])
+    why = f"; {cut(one_line(quoted(candidate.reasons[0])), _LONGEST_REASON)}" if candidate.reasons else ""
+    return "\n".join([f"[{_id8(memory)}] {one_line(quoted(memory.title))} ({facts}{why})", *_quote_body(memory)])
 
 
 def _id8(memory: Memory) -> str:

@@ -21,6 +21,7 @@ _WIDE = 4  # candidates fetched for each one asked for, since steps drop some
 _MOST_CLOSE = 50
 _NAMING = 3  # so many parts of a file's path tell what it is about; those above are the same for all files
 STANDING_KINDS = ("directive", "blocker")
+NOTHING: Mapping[str, str] = {}
 
 
 def for_prompt(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
@@ -76,10 +77,19 @@ def for_agent(index: Index, query: Query, vault: str, fitting: Sequence[str]) ->
     )
 
 
-def for_session(index: Index, query: Query, vault: str) -> Slice:
-    """The start of a session: identity and standing notes in full, an index of the rest, in a stable order."""
+def for_session(
+    index: Index, query: Query, vault: str, standing: Sequence[str] = (), told: Mapping[str, str] = NOTHING
+) -> Slice:
+    """The start of a session: identity and standing notes in full, an index of the rest, in a stable order.
+
+    `standing` are ids of more notes to tell in full while there is room; `told` maps ids of what the host tells by
+    itself to the content hash it had.
+    """
     found = steps.run(Occasion(query=query, vault=vault), index.in_scope(query.scope), steps.SESSION_STEPS)
-    pinned = steps.within_budget(Occasion(query=query), [candidate for candidate in found if _stands(candidate)])
+    found = [candidate for candidate in found if not is_told(candidate, told)]
+    pinned = [candidate for candidate in found if _stands(candidate)]
+    pinned += [candidate for candidate in found if candidate.memory.id in standing and not _stands(candidate)]
+    pinned = steps.within_budget(Occasion(query=query), pinned)
     shown = {candidate.row for candidate in pinned}
     rest = [candidate for candidate in found if candidate.row not in shown]
     # The most important and newest get a line; the lines are ordered by id, so that the block stays cacheable.
@@ -87,6 +97,11 @@ def for_session(index: Index, query: Query, vault: str) -> Slice:
     rest.sort(key=lambda candidate: (candidate.memory.layer, -candidate.memory.importance))
     chosen = sorted(rest[: query.limit], key=lambda candidate: (candidate.memory.layer, candidate.memory.id))
     return Slice(query=query, pinned=tuple(pinned), found=tuple(chosen))
+
+
+def is_told(candidate: Candidate, told: Mapping[str, str]) -> bool:
+    """Whether the host tells a memory by itself, as far as it says the same as when that was found."""
+    return bool(told) and told.get(candidate.memory.id) == candidate.hash
 
 
 def is_behind(index: Index, query: Query, vault: str) -> bool:

@@ -60,6 +60,14 @@ def test_no_more_than_the_limit_are_volunteered() -> None:
     assert volunteered(tunnel(1), limit=0) == []
 
 
+def test_each_memory_comes_with_one_short_reason() -> None:
+    block = prompt_block(slices.for_prompt(filled(tunnel(1)), query(), "", nothing))
+    (line,) = (line for line in block.split("\n") if line.startswith("["))
+    assert "(note, from user, 2026-01-01; matches " in line
+    assert "redis" in line.partition("; matches ")[2]
+    assert "covers" not in line
+
+
 def test_copies_of_one_text_are_shown_once() -> None:
     same = "The redis staging tunnel is slow"
     assert len(volunteered(memory(1, same), memory(2, f"{same}\n"), memory(3, same.replace(" ", "  ")))) == 1
