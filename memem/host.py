@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from unicodedata import normalize
 
-from memem.text import etag, terms
+from memem.text import etag
 
 _MOST_BYTES = 100_000  # of one file; the host shows less of its own memory
+_START = 8  # characters
+_LONGEST_LESSON = 1000  # characters; nobody says more than that twice in the same words
 _OF_FOLDER = ("CLAUDE.md", ".claude/CLAUDE.md", "CLAUDE.local.md")
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|\n")
+_MARKS = re.compile(r"[\W_]+")
 _LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")
 
 
@@ -35,22 +39,36 @@ def stamp(paths: Iterable[str]) -> str:
     return ",".join(found)
 
 
-def sentences(paths: Iterable[str]) -> set[str]:
-    """Every sentence and every line of the files, as `keys_of` writes them."""
-    return {key for path in paths for key in keys_of(_LINK.sub(r"\1", _read(path)))}
+class Told:
+    """Every sentence and every line that the host tells."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._keys = {key for text in texts for key in _keys_of(_LINK.sub(r"\1", text))}
+        self._starts = {key[:_START] for key in self._keys}
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def says(self, text: str) -> bool:
+        """Whether every sentence of a text is among those told; words alone would find "use tabs" in "do not use"."""
+        # All notes of a project are asked for after a change, and nearly all of them begin with other words.
+        if len(text) > _LONGEST_LESSON or _key(text[: _START * 4])[:_START] not in self._starts:
+            return False
+        return all(key in self._keys for part in _SENTENCE_END.split(text) if (key := _key(part)))
 
 
-def keys_of(text: str) -> set[str]:
-    """The sentences and lines of a text without case, marks and spacing."""
-    lines = text.split("\n")
-    return {key for part in (*lines, *_SENTENCE_END.split(text)) if (key := " ".join(terms(part)))}
+def told(paths: Iterable[str]) -> Told:
+    """What the files say, as far as they can be read."""
+    return Told([_read(path) for path in paths])
 
 
-def says(told: set[str], text: str) -> bool:
-    """Whether every sentence of a text is among those told. Words alone are not enough: "use tabs" is in "do not"."""
-    parts = [" ".join(terms(part)) for part in _SENTENCE_END.split(text)]
-    parts = [part for part in parts if part]
-    return bool(parts) and all(part in told for part in parts)
+def _keys_of(text: str) -> set[str]:
+    return {key for part in (*text.split("\n"), *_SENTENCE_END.split(text)) if (key := _key(part))}
+
+
+def _key(text: str) -> str:
+    """A sentence without case, marks and spacing."""
+    return _MARKS.sub(" ", normalize("NFC", text).casefold()).strip()
 
 
 def _read(path: str) -> str:

@@ -25,7 +25,6 @@ from memem.state.store import State
 KINDS = ("preference", "convention")
 MOST_UNITS = 2000  # UTF-16 units of their bodies, beside identity, directives and blockers
 MOST = 8
-_DEEPEST = 2
 _FIXED = "directive"
 
 
@@ -43,12 +42,14 @@ def renew(config: Config, folder: str, scope: Scope, index: IndexWriter, state: 
     stood, chosen, before = state.stood(scope.id)
     if stamp == before:
         return False
-    found = index.in_scope(scope, _DEEPEST)
-    basis = f"{day} {_digest(found)}"
+    fixed = [*index.in_scope(scope, deepest=0), *index.of_kinds(scope, (_FIXED,))]
+    basis = f"{day} {_digest(fixed)}"
     # Until it is due the choice only grows: a rule that was just saved need not wait for tomorrow.
-    chosen = choose(found, relevant_ids(config.dir), chosen if basis == stood else ())
-    told = host.sentences(files)
-    hashes = {item.memory.id: item.hash for item in found if host.says(told, item.memory.lesson)} if told else {}
+    kept = chosen if basis == stood else ()
+    chosen = choose(index.of_kinds(scope, KINDS), relevant_ids(config.dir), kept)
+    told = host.told(files)
+    found = index.in_scope(scope) if told else ()
+    hashes = {item.memory.id: item.hash for item in found if told.says(item.memory.lesson)}
     state.stand(scope.id, (basis, stamp), chosen, hashes)
     return True
 
@@ -58,8 +59,8 @@ def choose(found: Sequence[Candidate], uses: Mapping[str, int], kept: Sequence[s
 
     Those in `kept` come before all others, as long as they are there.
     """
-    usable = steps.run(Occasion(query=Query(text="")), list(found), steps.SESSION_STEPS)
-    usable = [item for item in usable if item.memory.kind in KINDS and item.memory.layer > 0]
+    usable = [item for item in found if item.memory.kind in KINDS and item.memory.layer > 0]
+    usable = steps.run(Occasion(query=Query(text="")), usable, steps.SESSION_STEPS)
     usable.sort(key=lambda item: item.memory.id)
     usable.sort(key=lambda item: (item.memory.importance, uses.get(item.memory.id, 0)), reverse=True)
     usable.sort(key=lambda item: kept.index(item.memory.id) if item.memory.id in kept else len(kept))
@@ -73,7 +74,7 @@ def choose(found: Sequence[Candidate], uses: Mapping[str, int], kept: Sequence[s
     return chosen
 
 
-def _digest(found: Sequence[Candidate]) -> str:
-    """What changes when identity or a directive does."""
-    fixed = [f"{item.memory.id} {item.hash}" for item in found if item.memory.layer == 0 or item.memory.kind == _FIXED]
-    return blake2b("\n".join(fixed).encode("utf-8", "replace"), digest_size=8).hexdigest()
+def _digest(fixed: Sequence[Candidate]) -> str:
+    """What changes when one of these does."""
+    named = sorted(f"{item.memory.id} {item.hash}" for item in fixed)
+    return blake2b("\n".join(named).encode("utf-8", "replace"), digest_size=8).hexdigest()

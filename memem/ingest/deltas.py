@@ -153,10 +153,13 @@ def _deprecations(memories: Sequence[Memory], now: str) -> list[Delta]:
 
 def _tensions(memories: Sequence[Memory]) -> list[Delta]:
     """Pairs in force that contradict each other."""
+    words = {memory.id: set(terms(memory.lesson)) for memory in memories}
     found = []
     for one, other in combinations(memories, 2):
         asserted = other.id in one.contradicts or one.id in other.contradicts
-        if asserted or likeness.compare(one.lesson, other.lesson) == likeness.CORRECTION:
+        # To compare two texts takes milliseconds: those with other words cannot be versions of one statement.
+        akin = len(words[one.id] & words[other.id]) * 2 >= min(len(words[one.id]), len(words[other.id]))
+        if asserted or (akin and likeness.compare(one.lesson, other.lesson) == likeness.CORRECTION):
             first, second = sorted((one, other), key=lambda memory: memory.id)
             titles = [cut(one_line(memory.title), 120) for memory in (first, second)]
             content = f"Contradiction, undecided: “{titles[0]}” [{first.id8}] or “{titles[1]}” [{second.id8}]?"

@@ -111,7 +111,7 @@ def matching(asked: Asked) -> list[Item]:
 
 def standing(asked: Asked) -> list[Item]:
     """Directives and open blockers: they hold for every task of the project."""
-    found = [item for item in asked.index.in_scope(asked.query.scope) if item.memory.kind in slices.STANDING_KINDS]
+    found = asked.index.of_kinds(asked.query.scope, slices.STANDING_KINDS)
     return [_of_memory(candidate, _STANDING_SCORE, "stands for every task") for candidate in found]
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from memem.active import ActiveSlice, Excluded, Item, Result
-from memem.recall.render import quoted, slice_markdown
+from memem.recall.render import quoted
 from memem.recall.roles import ROLES
 from memem.sources.search import Found
 from memem.text import cut, one_line
@@ -42,7 +42,7 @@ def slice_document(found: ActiveSlice) -> dict[str, Any]:
         "excluded_candidates": [_excluded(candidate) for candidate in found.excluded],
         "candidate_deltas": [_delta(result) for result in found.results],
         "delta_results": [_result(result, found.id) for result in found.results],
-        "projection_hint": slice_markdown(found) if found.items else "",
+        "projection_hint": ", ".join(role.title for role in ROLES if shown[role.key]),
         "previous_slice_id": change.previous,
         "slice_diff": {
             "added": _names(change.added),

@@ -51,7 +51,7 @@ def test_json_is_the_published_shape(home: Home) -> None:
     )
     assert item["why_activated"].startswith("matches ")
     assert document["items"] == [item]
-    assert document["projection_hint"].startswith("# Active Memory Slice")
+    assert document["projection_hint"] == "Failure Patterns"
 
 
 def test_empty_slice_says_so(home: Home) -> None:
