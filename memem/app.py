@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memem.active import ActiveSlice, Task
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
 from memem.graph import Graph
 from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
 from memem.project import find_checkout
 from memem.recall import slices
 from memem.recall.paths import File
+from memem.slicing import Slicing
 from memem.stores import verb
 from memem.value import Value
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs non
     from memem.transcripts.archive import Grown
 
 _SHORTEST_ID = 8
+_MOST_PASSAGES = 5
 
 
 class Timeline(Value):
@@ -35,7 +38,7 @@ class Timeline(Value):
     linked: tuple[Memory, ...]
 
 
-class Memem(Graph):
+class Memem(Graph, Slicing):
     """The product as an object: build it once per process, close it at the end."""
 
     # Writing
@@ -95,11 +98,6 @@ class Memem(Graph):
         self._freshen()
         return find_conflicts(self.index)
 
-    def human_owned(self, memory: Memory) -> bool:
-        """Whether a human wrote or edited the note: automation may then supersede it visibly, never rewrite it."""
-        left = self.state.written(memory.id) if self.state else ""
-        return not left or all(entry.hash != left for entry in self.index.entries_of(memory.id))
-
     @verb
     def search(self, text: str, limit: int = 10, scope: str = "", *, strict: bool = False) -> Slice:
         """Memories about a text, all layers; those of the scope first, or only those with `strict`."""
@@ -145,28 +143,16 @@ class Memem(Graph):
             linked=tuple(linked),
         )
 
-    @verb
-    def slice(
-        self,
-        text: str,
-        scope: str = "",
-        *,
-        paths: Sequence[str] = (),
-        folder: str = "",
-        limit: int = 10,
-        strict: bool = False,
-    ) -> Slice:
-        """The Active Memory Slice for a question: identity pinned, then what matches."""
-        self._freshen()
-        query = Query(
-            text=_question(text),
-            scope=self.scope(scope, folder),
-            paths=tuple(path for path in paths if path),
-            session=self.session,
-            limit=_bounded(limit, 50),
-            strict=strict,
-        )
-        return slices.for_question(self.index, query).replace(warnings=self.warnings())
+    def slice(self, task: Task, writeback: str = "") -> ActiveSlice:
+        """The Active Memory Slice for a task; `writeback` is "", "preview" or "commit", see `ingest.deltas`.
+
+        Raises:
+            BadInput: a field of the task is out of bounds.
+        """
+        text = _question(task.text)
+        _bounded(task.limit, 50)
+        said = self.transcripts(text, _MOST_PASSAGES, task.scope).passages if task.transcripts else ()
+        return self.activated(task.replace(text=text), said, writeback)
 
     @verb
     def volunteered(self, prompt: str, scope: str = "") -> Slice:
@@ -187,7 +173,9 @@ class Memem(Graph):
             limit=self.config.session_start_limit,
             budget=self.config.session_start_budget,
         )
-        return slices.for_session(self.index, query, self.config.memory_root)
+        stood = self.state.stood(query.scope.id)[1] if self.state else []
+        told = self.state.told(query.scope.id) if self.state else {}
+        return slices.for_session(self.index, query, self.config.memory_root, stood, told)
 
     @verb
     def memories(self, scope: str = "", *, history: bool = False, path: str = "") -> list[Candidate]:

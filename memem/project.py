@@ -87,6 +87,12 @@ def find_checkout(folder: str) -> Checkout | None:
         folder = parent
 
 
+def branch_of(checkout: Checkout) -> str:
+    """The branch that is checked out, or nothing when it is a commit."""
+    head = _first_line(f"{checkout.private}/HEAD")
+    return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else ""
+
+
 def remote_identity(checkout: Checkout) -> str:
     """`host/owner/name` of the remote `origin`, else of the first remote, else nothing."""
     urls: dict[str, str] = {}

@@ -122,6 +122,7 @@ class Stores:
         self._keep_tombstones()
         self._remember_root_commit()
         self._replay()
+        self._renew_standing()
         self._synced_at = time.monotonic()
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
         return done
@@ -317,6 +318,13 @@ class Stores:
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))
+
+    def _renew_standing(self) -> None:
+        from memem.standing import renew
+
+        with contextlib.suppress(sqlite.Error):  # busy: the next sync chooses
+            if self.state:
+                renew(self.config, self.folder, self.scope(), self.index, self.state, time.time())
 
     def _spool_files(self) -> list[Path]:
         return list(Path(self.config.state_path("spool")).glob("*.md"))

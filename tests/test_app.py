@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memem import sqlite
+from memem.active import Task
 from memem.app import Memem
 from memem.errors import BadInput, MememError, NotFound
 from memem.index.reader import open_reader
@@ -100,7 +101,7 @@ def test_an_id_of_nothing_is_not_found(memem, save, name):
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda m: m.search(" "), lambda m: m.search("x", limit=0), lambda m: m.slice("x", limit=51)]
+    "ask", [lambda m: m.search(" "), lambda m: m.search("x", limit=0), lambda m: m.slice(Task(text="x", limit=51))]
 )
 def test_a_question_out_of_bounds_is_refused(memem, ask):
     with pytest.raises(BadInput):
@@ -113,7 +114,7 @@ def test_a_question_out_of_bounds_is_refused(memem, ask):
 def test_no_question_fails(memem, save, text):
     save("Redis must run on 6380")
     memem.search(text)
-    memem.slice(text, text, paths=(text,))
+    memem.slice(Task(text=text, scope=text, current_file=text, session=text, name=text, branch=text))
     memem.volunteered(text)
     assert memem.index.size() == 1
     assert memem.warnings() == ()

@@ -27,7 +27,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("search", "memory", "Find memories about something, one line each."),
             ("get", "memory", "Show memories in full by id."),
             ("list", "memory", "List the memories of this project."),
-            ("slice", "memory", "The working state for a task: identity, constraints, decisions, failures."),
+            ("slice", "slice", "The working state for a task: identity, constraints, decisions, failures."),
             ("timeline", "memory", "What was learned before and after a memory."),
             ("graph", "graph", "What a memory is connected with; walk, check and mend the connections."),
             ("import", "imports", "Take notes, instruction files or chat exports in; shows first what it would save."),

@@ -1,9 +1,8 @@
-"""Commands over memories: save, search, get, list, slice, timeline."""
+"""Commands over memories: save, search, get, list, timeline."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -118,68 +117,6 @@ def list_(memem: Any, /, everywhere: bool, history: bool, scope: str, as_json: b
         click.echo("\n".join(render.index_line(memory) for memory in memories))
 
 
-def _flags_of_before(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Flags of the published memem's slice: harmless ones are accepted, those that wrote are answered."""
-
-    def refuse(_: click.Context, flag: click.Parameter, given: bool) -> None:
-        if given:
-            raise BadInput(f"{flag.opts[0]} is gone, because a slice writes nothing: save with `memem save`.")
-
-    for name in ("--session-id", "--task-mode"):
-        function = click.option(name, hidden=True, expose_value=False)(function)
-    function = click.option("--no-llm", is_flag=True, hidden=True, expose_value=False)(function)  # none is ever used
-    for name in ("--writeback-preview", "--auto-commit-safe"):
-        function = click.option(name, is_flag=True, hidden=True, expose_value=False, callback=refuse)(function)
-    return function
-
-
-@click.command(name="slice")
-@click.argument("query", required=False)
-@click.option(
-    "--query-file",
-    type=click.File("r", encoding="utf-8", errors="replace"),
-    help="Read the query from a file, `-` for stdin.",
-)
-@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 50))
-@click.option("--repo-path", "--cwd", "folder", default="", help="Folder whose project is meant.")
-@click.option("--current-file", default="", help="File being worked on.")
-@click.option("--open-file", "open_files", multiple=True)
-@click.option("--modified-file", "modified_files", multiple=True)
-@click.option("--strict", is_flag=True, help="Only this project and `general`.")
-@_flags_of_before
-@scope_option
-@json_option
-@click.pass_obj
-def slice_(
-    memem: Any,
-    /,
-    query: str | None,
-    query_file: Any,
-    limit: int,
-    folder: str,
-    strict: bool,
-    scope: str,
-    as_json: bool,
-    **files: Any,
-) -> None:
-    """The Active Memory Slice for QUERY: identity pinned, then what matters for it.
-
-    \b
-    Example: memem slice "continue the auth rollout"
-    """
-    text = query_file.read() if query_file else query
-    if not text:
-        raise BadInput('say what the slice is for: memem slice "…", or --query-file FILE.')
-    paths = (files["current_file"], *files["open_files"], *files["modified_files"])
-    found = memem().slice(text, scope, paths=paths, folder=folder, limit=limit, strict=strict)
-    if as_json:
-        from memem.recall.formats import slice_json
-
-        click.echo(slice_json(found))
-    else:
-        click.echo(render.slice_markdown(found))
-
-
 @click.command()
 @click.argument("memory_id")
 @click.option("--before", default=5, show_default=True, type=click.IntRange(0, 20))
@@ -201,7 +138,7 @@ def timeline(memem: Any, /, memory_id: str, before: int, after: int, as_json: bo
     click.echo(render.timeline(found.anchor, found.before, found.after, found.linked))
 
 
-COMMANDS = (save, search, get, list_, slice_, timeline)
+COMMANDS = (save, search, get, list_, timeline)
 
 
 def _from_stdin() -> str:

@@ -161,9 +161,7 @@ def spend(memem: Any, /, allow: bool, forbid: bool, as_json: bool) -> None:
     if allow:
         backend = opened.backend()
         if opened.config.llm == "none":
-            raise BadInput(
-                "no model is chosen: memem config set llm claude (or anthropic, openai, ollama)."
-            )
+            raise BadInput("no model is chosen: memem config set llm claude (or anthropic, openai, ollama).")
         reason = backend.ready()
         click.echo(report.terms(opened, backend.name))
         if reason:

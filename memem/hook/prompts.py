@@ -52,7 +52,7 @@ def session_start(call: Call) -> str:
     until = time.monotonic() + _SYNC_SECONDS
     while is_behind(index, query, config.memory_root) and time.monotonic() < until:
         time.sleep(0.03)
-    found = for_session(index, query, config.memory_root)
+    found = for_session(index, query, config.memory_root, *_prepared(state, query.scope.id))
     banner = f"[memem] {index.size()} memories" if config.show_banner else ""
     block = "\n\n".join(part for part in (introduction, session_block(found, banner)) if part)
     told = answer("SessionStart", block, welcome)
@@ -64,7 +64,7 @@ def session_start(call: Call) -> str:
 def prompt(call: Call) -> str:
     """The few memories that fit a prompt and are not in the context yet; usually none."""
     from memem.recall.render import prompt_block
-    from memem.recall.slices import for_prompt
+    from memem.recall.slices import for_prompt, is_told
     from memem.text import query_terms
 
     config = call.config
@@ -81,7 +81,11 @@ def prompt(call: Call) -> str:
         topic.extend(candidate.memory.id for candidate in relevant)
         state = call.state() if call.context else None
         opened.extend([state] if state else [])
-        return _still_shown(call, state.shown(call.context), topic) if state else {}
+        if state is None:
+            return {}
+        _, told = _prepared(state, query.scope.id)
+        seen = _still_shown(call, state.shown(call.context), topic)
+        return {**seen, **{item.memory.id: item.etag for item in relevant if is_told(item, told)}}
 
     query = call.query(index, text, limit=config.prompt_limit, budget=config.prompt_budget)
     found = for_prompt(index, query, config.memory_root, shown)
@@ -91,6 +95,18 @@ def prompt(call: Call) -> str:
     counts = topic or len(query_terms(text[:1000], _TOPIC_WORDS).words) >= _TOPIC_WORDS
     call.record("prompt", len(found.found), topic if counts else None)
     return told
+
+
+def _prepared(state: State | None, project: str) -> tuple[Sequence[str], Mapping[str, str]]:
+    """What was chosen beforehand to stand for a project, and what the host tells of it by itself."""
+    if state is None:
+        return (), {}
+    from memem import sqlite
+
+    try:
+        return state.stood(project)[1], state.told(project)
+    except sqlite.Error:
+        return (), {}  # busy: they are index lines once
 
 
 def _still_shown(call: Call, seen: Mapping[str, str], topic: Sequence[str]) -> Mapping[str, str]:

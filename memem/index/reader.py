@@ -128,6 +128,11 @@ class Index:
         """Live notes of a scope of layers 0 to `deepest`, ordered by layer and id."""
         return self.notes(_IN_SCOPE.format(_marks(scope)), (*scope.names, deepest), order="layer, id")
 
+    def of_kinds(self, scope: Scope, kinds: Sequence[str]) -> list[Candidate]:
+        """Live notes of a scope of some kinds, layers 0 to 2, ordered by layer and id."""
+        where = f"{_IN_SCOPE.format(_marks(scope))} AND kind IN ({','.join('?' * len(kinds))})"
+        return self.notes(where, (*scope.names, 2, *kinds), order="layer, id")
+
     def paths_in_scope(self, scope: Scope) -> list[tuple[int, list[str]]]:
         """Row and globs of the live notes of a scope that concern certain paths."""
         query = f"SELECT rowid, paths FROM notes WHERE {_IN_SCOPE.format(_marks(scope))} AND paths != ''"  # noqa: S608

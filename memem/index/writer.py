@@ -64,6 +64,11 @@ class IndexWriter(Index):
         row = self.connection.execute(query, (path,)).fetchone()
         return Entry(**{field: row[field] for field in Entry.__fields__}) if row else None
 
+    def stamp(self) -> str:
+        """What changes whenever a note was read anew or is gone."""
+        row = self.connection.execute("SELECT count(*), max(read_ns) FROM notes").fetchone()
+        return f"{row[0]}-{row[1]}"
+
     def ids(self) -> set[str]:
         """The ids of all memories; "" stands for files that could not be read yet."""
         return {row[0] for row in self.connection.execute("SELECT DISTINCT id FROM notes")}

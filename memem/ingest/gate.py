@@ -112,6 +112,21 @@ class Gate:
         sync_path(self.vault, self.index, item.path)
         return superseding or seen != left
 
+    def link(self, one: str, other: str) -> None:
+        """Let two memories name each other as related; what is so already stays as it is.
+
+        Raises:
+            NotFound: one of them is gone, or in several notes.
+            BadInput: a note has no frontmatter to write into.
+            VaultUnavailable: a note cannot be written now; the other may name it already, which the next try completes.
+        """
+        notes = {name: self.index.notes("id = ?", (name,)) for name in (one, other)}
+        for name, found in notes.items():
+            if len(found) != 1:
+                raise NotFound(f"{name[:8]} is in {len(found)} notes: memem conflicts shows them.")
+        self.relate(notes[one][0], "related", notes[other][0])
+        self.relate(notes[other][0], "related", notes[one][0])
+
     def _check_can_say(self, item: Candidate, field: str, name: str) -> None:
         """Raises BadInput when a note's frontmatter cannot take one id more without losing something."""
         try:

@@ -13,24 +13,16 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from memem.active import ActiveSlice, Item, Result
+
 HOST_LIMIT = 9500  # the host replaces a longer hook output by a file reference; its limit is 10,000 UTF-16 units
 _SNIPPET = 110
 _LONGEST_BODY = 20_000  # of one memory read in full; the rest is in its note
 LEAST_BODY = 120
 _FRAME = 440  # UTF-16 units kept for head, foot and the line that counts what did not fit
-_LONGEST_NAME = 150
+_LONGEST_NAME, _LONGEST_REASON = 150, 80
 _FRAMES = ("memem", "system", "command-", "local-command", "task-notification", "user-prompt", "persisted-output")
-
-# kind → section of the slice; the order here is the order of the sections.
-SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Goals", ("plan",)),
-    ("Constraints", ("directive", "convention", "procedure")),
-    ("Decisions", ("decision",)),
-    ("Failure Patterns", ("fix", "failure", "quirk")),
-    ("Open Tensions", ("blocker", "todo")),
-    ("Preferences", ("preference",)),
-    ("Active Background", ()),  # every other kind
-)
+_SUMMARY = 400
 
 
 def quoted(text: str) -> str:
@@ -143,23 +135,69 @@ def timeline(anchor: Memory, before: Sequence[Memory], after: Sequence[Memory], 
     return "\n".join(lines)
 
 
-def slice_markdown(found: Slice) -> str:
-    """The Active Memory Slice as markdown, in sections by the kind of each memory."""
-    lines = [
-        "# Active Memory Slice",
-        f"- scope: {_scope_name(found)}",
-        f"- query: {cut(one_line(quoted(found.query.text)), 300)}",
-        f"- memories: {len(found.pinned)} pinned, {len(found.found)} found (quoted as data)",
-    ]
-    pinned = {candidate.memory.id for candidate in found.pinned}
-    for title, members in sections(found).items():
-        lines += ["", f"## {title}"]
-        for candidate in members:
-            memory = candidate.memory
-            why = "project identity" if memory.id in pinned else "; ".join((memory.kind, *candidate.reasons))
-            lines.append(f"- [{_id8(memory)}] {one_line(quoted(memory.title))} [{why}]")
-            lines += _quote_body(memory, 600)
+def item_line(item: Item) -> str:
+    """One item of an Active Memory Slice: `- [id8] title — summary [why]`."""
+    memory = item.memory
+    title = one_line(quoted(item.title))
+    summary = cut(one_line(quoted(item.text)).removeprefix(title.removesuffix(" …")).lstrip(" .:—-"), _SUMMARY)
+    facts = [memory.kind, f"from {memory.trust}", _day(memory.updated)] if memory and item.origin == "memory" else []
+    why = "; ".join(part for part in (", ".join(facts), *item.why) if part)
+    name = f"[{_id8(memory)}] " if memory else ""
+    return f"- {name}{title}" + (f" — {summary}" if summary else "") + f" [{one_line(quoted(why))}]"
+
+
+def slice_markdown(found: ActiveSlice) -> str:
+    """The Active Memory Slice as markdown, a section for each role."""
+    from memem.recall.roles import ROLES
+
+    handed = {item.id for item in found.items if item.carried}
+    roles = {
+        role.title: [item_line(item) for item in found.items if item.role == role.key and item.id not in handed]
+        for role in ROLES
+    }
+    order = ("Goals", "Constraints", "Decisions", "Failure Patterns", "Open Tensions")
+    parts: dict[str, list[str]] = {title: roles.pop(title) for title in order}
+    parts["Resolved Tensions"] = [item_line(item) for item in found.resolved]
+    parts["Carry Forward"] = [item_line(item) for item in found.items if item.carried]
+    parts |= roles
+    parts["Candidate Deltas"] = [_delta_line(result) for result in found.results]
+    parts["Writeback"] = [_result_line(result) for result in found.results if result.status != "not_run"]
+    lines = ["# Active Memory Slice", *_about(found)]
+    for title, members in parts.items():
+        lines += ["", f"## {title}", *members] if members else []
     return "\n".join([*lines, *_warnings(found)])
+
+
+def _about(found: ActiveSlice) -> list[str]:
+    """What the slice is for, and how sure it is."""
+    facts = [
+        ("scope", cut(found.query.scope.id, _LONGEST_NAME)),
+        ("query", cut(one_line(found.task.text), 300)),
+        ("activation", f"{len(found.items)} of {found.considered} candidates, quoted as data"),
+        ("confidence", f"{found.confidence:.2f}"),
+        ("task mode", found.task.mode),
+        ("environment", " · ".join(f"{name} {value}" for name, value in found.environment if name != "scope_id")),
+        ("previous slice", found.continuity.previous and f"{found.continuity.previous}: {_difference(found)}"),
+    ]
+    return [f"- {name}: {one_line(quoted(value))}" for name, value in facts if value]
+
+
+def _difference(found: ActiveSlice) -> str:
+    change = found.continuity
+    counts = (("new", change.added), ("kept", change.kept), ("carried", change.carried), ("gone", change.removed),
+              ("resolved", change.resolved))  # fmt: skip
+    return ", ".join(f"{len(ids)} {name}" for name, ids in counts if ids) or "nothing is different"
+
+
+def _delta_line(result: Result) -> str:
+    delta = result.delta
+    about = ", ".join(f"[{name[:8]}]" for name in delta.memories)
+    return f"- {delta.id} {delta.type} {one_line(quoted(f'{about} — {delta.reason}'))} [{result.policy}]"
+
+
+def _result_line(result: Result) -> str:
+    said = "; ".join((result.message, *result.errors)) if result.message else "; ".join(result.errors)
+    return f"- {result.delta.id} {result.status}" + (f": {one_line(quoted(said))}" if said else "")
 
 
 def outcome(result: Outcome) -> str:
@@ -182,19 +220,6 @@ def outcome(result: Outcome) -> str:
     if result.redacted:
         lines.append(f"Secrets were removed before saving: {', '.join(result.redacted)}.")
     return "\n".join(lines)
-
-
-def sections(found: Slice) -> dict[str, list[Candidate]]:
-    """The non-empty sections of a slice in their order."""
-    filled: dict[str, list[Candidate]] = {title: [] for title, _ in SECTIONS}
-    for candidate in (*found.pinned, *found.found):
-        filled[section_of(candidate.memory.kind)].append(candidate)
-    return {title: members for title, members in filled.items() if members}
-
-
-def section_of(kind: str) -> str:
-    """The section in which memories of a kind appear."""
-    return next((title for title, kinds in SECTIONS if kind in kinds), SECTIONS[-1][0])
 
 
 def _framed(head: str, blocks: list[str], foot: str, budget: int) -> str:
@@ -222,7 +247,8 @@ def _framed(head: str, blocks: list[str], foot: str, budget: int) -> str:
 def _body(candidate: Candidate) -> str:
     memory = candidate.memory
     facts = ", ".join((memory.kind, f"from {memory.trust}", _day(memory.updated)))
-    return "\n".join([f"[{_id8(memory)}] {one_line(quoted(memory.title))} ({facts})", *_quote_body(memory)])
+    why = f"; {cut(one_line(quoted(candidate.reasons[0])), _LONGEST_REASON)}" if candidate.reasons else ""
+    return "\n".join([f"[{_id8(memory)}] {one_line(quoted(memory.title))} ({facts}{why})", *_quote_body(memory)])
 
 
 def _id8(memory: Memory) -> str:
@@ -275,7 +301,7 @@ def _dated(memory: Memory) -> str:
     return f"{_day(memory.created)} {index_line(memory)}"
 
 
-def _warnings(found: Slice) -> list[str]:
+def _warnings(found: Slice | ActiveSlice) -> list[str]:
     return (
         ["", "## Warnings", *(f"- {one_line(quoted(warning))}" for warning in found.warnings)] if found.warnings else []
     )

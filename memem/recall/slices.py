@@ -21,6 +21,7 @@ _WIDE = 4  # candidates fetched for each one asked for, since steps drop some
 _MOST_CLOSE = 50
 _NAMING = 3  # so many parts of a file's path tell what it is about; those above are the same for all files
 STANDING_KINDS = ("directive", "blocker")
+NOTHING: Mapping[str, str] = {}
 
 
 def for_prompt(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
@@ -37,19 +38,27 @@ def for_file(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
 
     `query.paths` are the paths of the file below the checkout and below the session's folder.
     """
-    from memem.recall.paths import File, names
+    from memem.recall.paths import names
+
+    found = close_to(index, query)
+    known = {candidate.row for candidate in found}
+    path = query.paths[0] if query.paths else ""
+    for candidate in relevant("/".join(path.split("/")[-_NAMING:]), index, query.scope):
+        # Files share the words of their folders and endings: the words alone are no evidence.
+        if candidate.row not in known and names(f"{candidate.memory.title}\n{candidate.memory.body}", path):
+            found.append(candidate)
+    return _unseen(query, vault, shown, found)
+
+
+def close_to(index: Index, query: Query) -> list[Candidate]:
+    """Notes whose paths concern one of the query's files, the closest first."""
+    from memem.recall.paths import File
 
     file = File(query.paths)
     close = {row: file.closeness(globs) for row, globs in index.paths_in_scope(query.scope)}
     closest = sorted((row for row in close if close[row]), key=lambda row: -close[row])[:_MOST_CLOSE]
     found = index.notes(f"rowid IN ({','.join('?' * len(closest))})", closest) if closest else []
-    found.sort(key=lambda candidate: closest.index(candidate.row))
-    path = query.paths[0] if query.paths else ""
-    for candidate in relevant("/".join(path.split("/")[-_NAMING:]), index, query.scope):
-        # Files share the words of their folders and endings: the words alone are no evidence.
-        if candidate.row not in closest and names(f"{candidate.memory.title}\n{candidate.memory.body}", path):
-            found.append(candidate)
-    return _unseen(query, vault, shown, found)
+    return sorted(found, key=lambda candidate: closest.index(candidate.row))
 
 
 def for_agent(index: Index, query: Query, vault: str, fitting: Sequence[str]) -> Slice:
@@ -68,10 +77,19 @@ def for_agent(index: Index, query: Query, vault: str, fitting: Sequence[str]) ->
     )
 
 
-def for_session(index: Index, query: Query, vault: str) -> Slice:
-    """The start of a session: identity and standing notes in full, an index of the rest, in a stable order."""
+def for_session(
+    index: Index, query: Query, vault: str, standing: Sequence[str] = (), told: Mapping[str, str] = NOTHING
+) -> Slice:
+    """The start of a session: identity and standing notes in full, an index of the rest, in a stable order.
+
+    `standing` are ids of more notes to tell in full while there is room; `told` maps ids of what the host tells by
+    itself to the content hash it had.
+    """
     found = steps.run(Occasion(query=query, vault=vault), index.in_scope(query.scope), steps.SESSION_STEPS)
-    pinned = steps.within_budget(Occasion(query=query), [candidate for candidate in found if _stands(candidate)])
+    found = [candidate for candidate in found if not is_told(candidate, told)]
+    pinned = [candidate for candidate in found if _stands(candidate)]
+    pinned += [candidate for candidate in found if candidate.memory.id in standing and not _stands(candidate)]
+    pinned = steps.within_budget(Occasion(query=query), pinned)
     shown = {candidate.row for candidate in pinned}
     rest = [candidate for candidate in found if candidate.row not in shown]
     # The most important and newest get a line; the lines are ordered by id, so that the block stays cacheable.
@@ -81,27 +99,24 @@ def for_session(index: Index, query: Query, vault: str) -> Slice:
     return Slice(query=query, pinned=tuple(pinned), found=tuple(chosen))
 
 
+def is_told(candidate: Candidate, told: Mapping[str, str]) -> bool:
+    """Whether the host tells a memory by itself, as far as it says the same as when that was found."""
+    return bool(told) and told.get(candidate.memory.id) == candidate.hash
+
+
 def is_behind(index: Index, query: Query, vault: str) -> bool:
     """Whether some note of the scope was edited or deleted since the index was made."""
     return any(steps.is_stale(candidate, vault) for candidate in index.in_scope(query.scope))
 
 
-def for_question(index: Index, query: Query) -> Slice:
-    """An explicit slice: identity pinned, then what matches the question. It never abstains."""
-    pinned = [candidate for candidate in index.in_scope(query.scope) if candidate.memory.layer == 0]
-    pinned = steps.run(Occasion(query=query), pinned, (steps.distinct,))
-    seen = {candidate.memory.id for candidate in pinned}
-    found = [candidate for candidate in _matching(index, query, AUTOMATIC) if candidate.memory.id not in seen]
-    return Slice(
-        query=query,
-        pinned=tuple(pinned),
-        found=tuple(steps.run(Occasion(query=query), found, steps.SLICE_STEPS)),
-    )
+def matching(index: Index, query: Query, most: int) -> list[Candidate]:
+    """What shares words with a question and may be shown for it, those of the scope first among equals."""
+    return steps.in_scope(Occasion(query=query), _matching(index, query, most, AUTOMATIC))
 
 
 def for_search(index: Index, query: Query) -> Slice:
     """An explicit search, through all projects (the scope's own first) and all layers."""
-    found = steps.run(Occasion(query=query), _matching(index, query, LIVE), steps.SEARCH_STEPS)
+    found = steps.run(Occasion(query=query), _matching(index, query, query.limit * _WIDE, LIVE), steps.SEARCH_STEPS)
     return Slice(query=query, found=tuple(found))
 
 
@@ -111,11 +126,11 @@ def _unseen(query: Query, vault: str, shown: Shown, found: list[Candidate]) -> S
     return Slice(query=query, found=tuple(found))
 
 
-def _matching(index: Index, query: Query, use: str) -> list[Candidate]:
-    wanted = query_terms(f"{query.text} {' '.join(query.paths)}")
+def _matching(index: Index, query: Query, most: int, use: str) -> list[Candidate]:
+    wanted = query_terms(query.text)
     if not wanted.words:  # a question of stop words only, such as "not now", is still a question
         wanted = wanted.replace(words=tuple(dict.fromkeys(terms(query.text)))[:20])
-    return index.search(wanted, query.limit * _WIDE, query.scope if query.strict else None, use)
+    return index.search(wanted, most, query.scope if query.strict else None, use)
 
 
 def _stands(candidate: Candidate) -> bool:

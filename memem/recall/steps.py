@@ -120,7 +120,6 @@ PROMPT_STEPS: tuple[Step, ...] = (
     live, readable, not_archival, trusted, one_version, distinct, unseen, on_disk, within_limit, within_budget,
 )  # fmt: skip
 SEARCH_STEPS: tuple[Step, ...] = (live, in_scope, distinct, within_limit)
-SLICE_STEPS: tuple[Step, ...] = (live, not_archival, in_scope, one_version, distinct, within_limit)
 SESSION_STEPS: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, on_disk)
 
 

@@ -42,6 +42,20 @@ def by_day(folder: str) -> dict[str, tuple[int, int]]:
     return dict(sorted(days.items()))
 
 
+def relevant_ids(folder: str) -> dict[str, int]:
+    """To how many prompts each memory was relevant lately, whether it was injected or in the context already."""
+    uses: dict[str, int] = {}
+    for line in _lines(folder):
+        try:
+            event = json.loads(line)
+            names = event["ids"] if event["event"] == "prompt" else []
+            for name in names:
+                uses[str(name)] = uses.get(str(name), 0) + 1
+        except (ValueError, KeyError, TypeError):
+            continue
+    return uses
+
+
 def rotate(folder: str, most: int = _MOST_BYTES) -> bool:
     """Begin a new log when this one has grown beyond `most` bytes; one old one is kept. True if that was done."""
     path = f"{folder}/{FILE_NAME}"
@@ -58,14 +72,18 @@ def rotate(folder: str, most: int = _MOST_BYTES) -> bool:
 
 def _events(folder: str) -> Iterator[tuple[int, str, int]]:
     """Time, kind and number of memories of the latest events."""
-    newest = _tail(f"{folder}/{FILE_NAME}", _COUNTED_BYTES)
-    older = _tail(f"{folder}/{FILE_NAME}.1", _COUNTED_BYTES - len(newest))
-    for line in (*older.splitlines(), *newest.splitlines()):
+    for line in _lines(folder):
         try:
             event = json.loads(line)
             yield int(event["at"]) % _END_OF_TIME, str(event["event"]), int(event["served"])
         except (ValueError, KeyError, TypeError, OverflowError):
             continue  # cut off at the start, or another writer's
+
+
+def _lines(folder: str) -> list[bytes]:
+    newest = _tail(f"{folder}/{FILE_NAME}", _COUNTED_BYTES)
+    older = _tail(f"{folder}/{FILE_NAME}.1", _COUNTED_BYTES - len(newest))
+    return [*older.splitlines(), *newest.splitlines()]
 
 
 def _tail(path: str, most: int) -> bytes:

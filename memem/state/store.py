@@ -2,8 +2,9 @@
 
 Tables: `meta` (facts of this installation), `shown` (whose bodies a session has already seen), `written` (notes as
 memem left them, so that a human's edit is known as one), `tombstones` (what a human deleted; those of notes that are
-there lie ready with the time 0) and `offsets` (how far transcripts were mined); `jobs`, `spend` and `breakers` belong
-to the modules beside this one. Part of the hook's closure.
+there lie ready with the time 0), `offsets` (how far transcripts were mined), `standing` (what each session of a project
+begins with) and `told` (what the host tells by itself); `jobs`, `spend`, `breakers` and `slices` belong to the modules
+beside this one. Part of the hook's closure.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from memem.value import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION = 4
+VERSION = 5
 FILE_NAME = "state.db"
 _STEPS = (
     (
@@ -46,6 +47,15 @@ _STEPS = (
         "CREATE INDEX spend_day ON spend (day)",
         """CREATE TABLE breakers (backend TEXT PRIMARY KEY, failures INTEGER NOT NULL, until REAL NOT NULL,
             reason TEXT NOT NULL) WITHOUT ROWID""",
+    ),
+    (
+        """CREATE TABLE slices (id TEXT PRIMARY KEY, session TEXT NOT NULL, project TEXT NOT NULL, at INTEGER NOT NULL,
+            query TEXT NOT NULL, items TEXT NOT NULL)""",
+        "CREATE INDEX slices_session ON slices (session, at)",
+        """CREATE TABLE standing (project TEXT PRIMARY KEY, basis TEXT NOT NULL, stamp TEXT NOT NULL,
+            ids TEXT NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE told (project TEXT, memory TEXT, hash TEXT NOT NULL,
+            PRIMARY KEY (project, memory)) WITHOUT ROWID""",
     ),
 )
 _SHOWN_FOR_SECONDS = 30 * 86_400
@@ -156,6 +166,25 @@ class State:
         """Remember that these bodies were injected into a session."""
         rows = [(session, memory, etag, int(now)) for memory, etag in etags.items()]
         self.connection.executemany("INSERT OR REPLACE INTO shown VALUES (?, ?, ?, ?)", rows)
+
+    def stood(self, project: str) -> tuple[str, list[str], str]:
+        """Ids of what every session of a project begins with, between what they were chosen by and a stamp of all."""
+        row = self.connection.execute("SELECT basis, ids, stamp FROM standing WHERE project = ?", (project,)).fetchone()
+        return (row[0], row[1].split(), row[2]) if row else ("", [], "")
+
+    def stand(self, project: str, chosen_by: tuple[str, str], ids: Iterable[str], told: dict[str, str]) -> None:
+        """Remember basis, stamp and ids of what stands, and ids with content hashes of what the host tells itself."""
+        with sqlite.transaction(self.connection):
+            row = (project, *chosen_by, " ".join(ids))
+            self.connection.execute("INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?)", row)
+            self.connection.execute("DELETE FROM told WHERE project = ?", (project,))
+            rows = [(project, memory, hash_) for memory, hash_ in told.items()]
+            self.connection.executemany("INSERT INTO told VALUES (?, ?, ?)", rows)
+
+    def told(self, project: str) -> dict[str, str]:
+        """Ids of memories that the host tells by itself, with the content hash that was compared."""
+        rows = self.connection.execute("SELECT memory, hash FROM told WHERE project = ?", (project,))
+        return {row[0]: row[1] for row in rows}
 
     def last_shown(self) -> dict[str, int]:
         """When the body of each memory was injected last, in seconds, as far as that is remembered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memem.tools.assemble import assembled
 from memem.tools.memory import core, opened, schema
 from memem.tools.table import Tool
 from memem.value import TYPE_CHECKING
@@ -22,7 +23,7 @@ _RECALL_BUDGET = 16_000  # UTF-16 units of memory_recall
 
 def profile(name: str, memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """The tools of a profile: `core`, or `full`, which is core and more."""
-    return (*core(memem), *additional(memem)) if name == "full" else core(memem)
+    return (*core(memem), *additional(memem), *assembled(memem)) if name == "full" else core(memem)
 
 
 def additional(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
@@ -35,15 +36,14 @@ def additional(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
 
 def recall(memem: Memem, arguments: Arguments) -> str:
     """memory_recall."""
+    from memem.active import Task
     from memem.recall import render
     from memem.text import cut
 
     query, scope = arguments["query"], arguments.get("scope_id", "")
     if arguments.get("compact"):
         return render.compact_index(memem.search(query, arguments["limit"], scope))
-    found = memem.search(query, arguments["limit"], scope)
-    if not found.found:
-        return render.compact_index(found)
+    found = memem.slice(Task(text=query, scope=scope, limit=arguments["limit"]))
     return cut(render.slice_markdown(found), _RECALL_BUDGET)
 
 

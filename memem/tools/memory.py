@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from memem.errors import NotReady
+from functools import partial
+
+from memem.active import MODES, Task
+from memem.errors import BadInput, NotReady
 from memem.install import why_missing
 from memem.models import Draft
 from memem.recall import render
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     Arguments = dict[str, Any]
 
-_SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
+SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
 
 
 def opened(memem: Callable[[], Memem], run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
@@ -35,9 +38,7 @@ def opened(memem: Callable[[], Memem], run: Callable[[Memem, Arguments], str]) -
 def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """The tools of the default profile; `memem` is called when the first of them is."""
 
-    def over(run: Callable[[Memem, Arguments], str]) -> Callable[[Arguments], str]:
-        return opened(memem, run)
-
+    over = partial(opened, memem)
     return (
         Tool(
             name="memory_save",
@@ -48,7 +49,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "content": {"type": "string", "minLength": 10, "maxLength": 5000},
                     "title": {"type": "string", "maxLength": 120},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                     "tags": {"type": ["string", "array"], "items": {"type": "string"}},
                     "layer": {
                         "type": "integer",
@@ -81,7 +82,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                 },
                 ("query",),
             ),
@@ -94,7 +95,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             schema=schema(
                 {
                     "ids": {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                 },
                 ("ids",),
             ),
@@ -108,7 +109,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                     "memory_id": {"type": "string", "minLength": 8},
                     "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
                     "depth_after": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                 },
                 ("memory_id",),
             ),
@@ -121,14 +122,23 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
             schema=schema(
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 2000},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                     "raw_json": {"type": "boolean"},
-                    "session_id": {"type": "string"},
+                    "session_id": {"type": "string", "description": "carries forward from its previous slice"},
+                    "task_mode": {"type": "string", "enum": list(MODES)},
                     "repo_path": {"type": "string"},
                     "current_file": {"type": "string"},
-                    "open_files": {"type": ["array", "string"], "items": {"type": "string"}},
-                    "modified_files": {"type": ["array", "string"], "items": {"type": "string"}},
+                    "open_files": {"type": ["array", "string"]},
+                    "modified_files": {"type": ["array", "string"]},
+                    "artifact_path": {"type": "string"},
+                    "branch": {"type": "string"},
+                    "include_history": {"type": "boolean"},
+                    "include_transcripts": {"type": "boolean"},
+                    "use_llm": {"type": "boolean"},
+                    "writeback_preview": {"type": "boolean"},
+                    "auto_commit_safe": {"type": "boolean", "description": "writes safe links"},
                     "scope_strict": {"type": "boolean"},
+                    "scope_strict_evict": {"type": "boolean"},
                 },
                 ("query",),
             ),
@@ -142,7 +152,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
-                    "scope_id": _SCOPE,
+                    "scope_id": SCOPE,
                     "everywhere": {"type": "boolean", "description": "sessions of all projects"},
                 },
                 ("query",),
@@ -189,15 +199,30 @@ def slice_(memem: Memem, arguments: Arguments) -> str:
     """active_memory_slice."""
     from memem.recall.formats import slice_json
 
-    files = (arguments.get("current_file", ""), *_texts(arguments.get("open_files")))
-    found = memem.slice(
-        arguments["query"],
-        arguments.get("scope_id", ""),
-        paths=(*files, *_texts(arguments.get("modified_files"))),
+    preview, commit = (arguments.get(name, False) for name in ("writeback_preview", "auto_commit_safe"))
+    if preview and commit:
+        raise BadInput("writeback_preview only shows, auto_commit_safe writes: give one of them.")
+    task = Task(
+        text=arguments["query"],
+        scope=arguments.get("scope_id", ""),
         folder=arguments.get("repo_path", ""),
-        strict=arguments.get("scope_strict", False),
+        session=arguments.get("session_id", ""),
+        mode=arguments.get("task_mode", ""),
+        current_file=arguments.get("current_file", ""),
+        open_files=_texts(arguments.get("open_files")),
+        modified_files=_texts(arguments.get("modified_files")),
+        artifact=arguments.get("artifact_path", ""),
+        branch=arguments.get("branch", ""),
+        strict=arguments.get("scope_strict", False) or arguments.get("scope_strict_evict", False),
+        history=arguments.get("include_history", False),
+        transcripts=arguments.get("include_transcripts", False),
     )
-    return slice_json(found) if arguments.get("raw_json") else render.slice_markdown(found)
+    found = memem.slice(task, "commit" if commit else "preview" if preview else "")
+    if arguments.get("use_llm"):
+        found = found.replace(warnings=(*found.warnings, "no model judges a slice: use_llm changes nothing"))
+    if arguments.get("raw_json"):
+        return slice_json(found, writeback=preview or commit)
+    return render.slice_markdown(found)
 
 
 def transcript_search(memem: Memem, arguments: Arguments) -> str:

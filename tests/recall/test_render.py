@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memem.active import ActiveSlice, Continuity, Delta, Excluded, Item, Result, Task
 from memem.models import Memory, Outcome, Query, Slice
 from memem.recall import render
-from memem.recall.formats import slice_json
+from memem.recall.formats import slice_document
 from memem.text import utf16_length
 
 from .store import HARBOR, candidate
@@ -51,6 +52,28 @@ def sliced(*bodies: str, budget: int = 9500, **fields: object) -> Slice:
     return Slice(query=Query(text="why", scope=HARBOR, budget=budget), pinned=found[:1], found=found)
 
 
+def working_state(found: Slice, attack: str) -> ActiveSlice:
+    """A slice with the attack wherever a note, a caller or a transcript may have put it."""
+    item = Item(id=attack, title=attack, text=attack, role="goals", candidate=found.found[0], why=(attack,))
+    file = Item(id=f"artifact:{attack}", title=attack, role="artifacts", origin="artifact", carried=1)
+    delta = Delta(
+        id="delta-1", type="add_related_link", reason=attack, confidence=1, memories=(attack,), content=attack
+    )
+    result = Result(delta=delta, status="rejected", policy="auto_safe", errors=(attack,), message=attack)
+    return ActiveSlice(
+        id="s",
+        query=found.query,
+        task=Task(text=attack, name=attack),
+        environment=(("branch", attack),),
+        items=(item, file),
+        resolved=(item,),
+        excluded=(Excluded(id=attack, title=attack, reason="x"),),
+        continuity=Continuity(previous="p", added=(attack,), progression=((attack, "new"),)),
+        results=(result,),
+        warnings=(attack,),
+    )
+
+
 def texts(attack: str) -> list[str]:
     """Every place a note's text can go, with the attack in every field that a note may fill as it likes."""
     fields: dict[str, object] = {
@@ -70,7 +93,8 @@ def texts(attack: str) -> list[str]:
         render.compact_index(Slice(query=found.query)),
         render.full([memory], [attack]),
         render.timeline(memory, [memory], [memory], [memory]),
-        render.slice_markdown(found),
+        render.slice_markdown(working_state(found, attack)),
+        json.dumps(slice_document(working_state(found, attack)), ensure_ascii=False, indent=0),
         render.outcome(Outcome(action="superseded", memory=memory, replaced=(memory,))),
     ]
 
@@ -167,24 +191,6 @@ def test_index_line_does_not_say_the_title_twice() -> None:
 def test_full_note_tells_that_it_is_history() -> None:
     old = candidate(1, "Use pip", status="superseded", replaced_by="abcdef0123").memory
     assert "no longer current: superseded by [abcdef01]" in render.full([old])
-
-
-def test_json_of_a_slice_is_the_published_shape() -> None:
-    document = json.loads(slice_json(sliced("Use uv", "Use ruff", kind="decision")))
-    assert [item["role"] for item in document["items"]] == ["decisions", "decisions", "decisions"]
-    assert document["decisions"][0]["summary"] == "Use uv"
-    assert document["candidate_count"] == 3
-    assert document["should_emit_context"] is True
-    assert set(document["items"][0]) >= {"memory_id", "role", "title", "summary", "index_line", "source_type"}
-
-
-def test_every_kind_has_one_section() -> None:
-    from memem.models import KINDS
-
-    assert {render.section_of(kind) for kind in KINDS} <= {title for title, _ in render.SECTIONS}
-    listed = [kind for _, kinds in render.SECTIONS for kind in kinds]
-    assert len(listed) == len(set(listed))
-    assert set(listed) <= set(KINDS)
 
 
 def test_saved_note_is_named_with_what_it_replaces() -> None:

@@ -60,6 +60,14 @@ def test_no_more_than_the_limit_are_volunteered() -> None:
     assert volunteered(tunnel(1), limit=0) == []
 
 
+def test_each_memory_comes_with_one_short_reason() -> None:
+    block = prompt_block(slices.for_prompt(filled(tunnel(1)), query(), "", nothing))
+    (line,) = (line for line in block.split("\n") if line.startswith("["))
+    assert "(note, from user, 2026-01-01; matches " in line
+    assert "redis" in line.partition("; matches ")[2]
+    assert "covers" not in line
+
+
 def test_copies_of_one_text_are_shown_once() -> None:
     same = "The redis staging tunnel is slow"
     assert len(volunteered(memory(1, same), memory(2, f"{same}\n"), memory(3, same.replace(" ", "  ")))) == 1
@@ -128,14 +136,6 @@ def test_notes_that_changed_on_disk_are_left_out(tmp_path: Path) -> None:
         assert [item.path for item in found.found] == ["memories/2.md"]
         assert found.found[0].etag == etag((home.notes / "2.md").lstat())
     memem.close()
-
-
-def test_question_never_abstains_and_pins_identity() -> None:
-    index = filled(memory(1, "This project is a harbor", layer=0), tunnel(2), others=20)
-    found = slices.for_question(index, query("crane"))
-    assert [item.memory.id8 for item in found.pinned] == ["00000001"]
-    assert found.found
-    assert all(found.ids.count(name) == 1 for name in found.ids)
 
 
 def test_search_prefers_the_scope_and_reaches_beyond_it() -> None:

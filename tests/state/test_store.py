@@ -62,7 +62,7 @@ def test_a_newer_state_is_refused_and_left_as_it_is(tmp_path):
         newer.execute("PRAGMA user_version = 99")
     newer.close()
     before = path.read_bytes()
-    said = r"written by a newer memem \(state version 99, this one knows 4\), so this one writes nothing: update"
+    said = r"written by a newer memem \(state version 99, this one knows 5\), so this one writes nothing: update"
     with pytest.raises(TooNew, match=said):
         open_state(str(tmp_path))
     assert path.read_bytes() == before

@@ -166,6 +166,26 @@ def test_slice_is_markdown_or_the_published_json(call: Call, home: Home) -> None
     assert strict["items"] == []
 
 
+def test_slice_takes_every_parameter_of_the_published_one(call: Call, tools: dict[str, Tool]) -> None:
+    call("memory_save", content=REDIS)
+    given = {
+        "session_id": "s-1", "task_mode": "debug", "repo_path": "", "current_file": "a.py", "open_files": "b.py,c.py",
+        "modified_files": ["b.py"], "artifact_path": "d.md", "branch": "feature/x", "include_history": True,
+        "include_transcripts": True, "scope_strict_evict": True, "raw_json": True,
+    }  # fmt: skip
+    first = json.loads(call("active_memory_slice", query="redis", **given))
+    assert [item["title"] for item in first["artifacts"]] == ["d.md", "a.py", "b.py", "c.py"]
+    assert (first["task_mode"], first["environment"]["branch"]) == ("debug", "feature/x")
+    again = json.loads(call("active_memory_slice", query="redis", **given, writeback_preview=True))
+    assert again["slice"]["previous_slice_id"] == first["slice_id"]
+    assert again["delta_results"] == []
+    assert "no model judges" in call("active_memory_slice", query="redis", use_llm=True)
+    with pytest.raises(BadInput, match="one of them"):
+        call("active_memory_slice", query="redis", writeback_preview=True, auto_commit_safe=True)
+    with pytest.raises(BadInput, match="maintenance"):
+        call("active_memory_slice", query="redis", task_mode="cooking")
+
+
 def test_secret_is_not_saved_and_the_rest_is(call: Call, home: Home) -> None:
     key = "AK" + "IA" + "QX7ZK2MNP4RS5TUV"
     answer = call("memory_save", content=f"The deploy account uses {key} for the staging bucket", tags=[key])

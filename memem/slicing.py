@@ -1,0 +1,171 @@
+"""Slicing: the verb behind the Active Memory Slice, with what it remembers of a session and what it may write."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from memem import sqlite
+from memem.active import MODES, ActiveSlice, Item, Past, Task
+from memem.errors import BadInput
+from memem.models import GENERAL, Memory, Query, Scope
+from memem.project import branch_of, find_checkout
+from memem.recall.activation import Asked, activate
+from memem.recall.render import slice_markdown
+from memem.stores import Stores, verb
+from memem.text import clean, one_line, utf16_length
+
+if TYPE_CHECKING:
+    from memem.sources.search import Passage
+
+_LONGEST = 500  # characters of a name, a path, an id
+_LONGEST_TEXT = 2000
+_MOST_FILES = 50
+_HEAD = 600  # UTF-16 units of a slice beside its items: what it is for, and titles of sections
+_SPARSE = 3  # memories; a briefing with fewer asks `general` as well
+_NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stakeholder", "deadline")
+
+
+class Slicing(Stores):
+    """The verbs of working states."""
+
+    @verb
+    def activated(self, task: Task, said: Sequence[Passage] = (), writeback: str = "") -> ActiveSlice:
+        """The working state for a task and passages of sessions, told apart from the session's previous one."""
+        self._freshen()
+        folder = os.path.realpath(task.folder or self.folder or "/")
+        task = _checked(task, folder)
+        scope = self.scope(task.scope, folder if task.folder else "")
+        session = task.session or self.session
+        query = Query(
+            text=f"{task.text} {task.name}".strip(),
+            scope=scope,
+            paths=tuple(path for path, _ in task.files),
+            session=session,
+            limit=task.limit,
+            budget=task.budget,
+            strict=task.strict,
+        )
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        asked = Asked(index=self.index, query=query, task=task, passages=tuple(said))
+        past = self._past(session, scope)
+        found = activate(asked, str(uuid.uuid4()), now, _environment(folder, scope, task), past)
+        found = self._with_deltas(found, writeback, now)
+        self._remember_slice(found, session)
+        return found.replace(warnings=self.warnings())
+
+    def assembled(self, text: str, project: str = "", budget: int = 6000) -> tuple[ActiveSlice, ...]:
+        """A briefing in one or two slices: the project's own, and `general` when that one holds little.
+
+        `budget` is shared by both, in UTF-16 units; the frame of a slice counts about 600 of them.
+
+        Raises:
+            BadInput: there is no question.
+        """
+        if not text.strip():
+            raise BadInput("the query is empty: say what the briefing is for.")
+        text = text[:_LONGEST_TEXT]
+        own = self.activated(Task(text=text, scope=project, budget=budget - _HEAD, limit=50, mode="session_start"))
+        own = own.replace(results=())  # a briefing tells what is, not what could be written
+        if own.query.scope.id == GENERAL or sum(item.origin == "memory" for item in own.items) >= _SPARSE:
+            return (own,)
+        left = budget - utf16_length(slice_markdown(own)) - _HEAD
+        more = self.activated(Task(text=text, scope=GENERAL, budget=max(left, 0), strict=True))
+        known = {item.id for item in own.items}
+        fresh = tuple(item for item in more.items if item.id not in known)
+        return (own, more.replace(items=fresh, results=())) if fresh else (own,)
+
+    def human_owned(self, memory: Memory) -> bool:
+        """Whether a human wrote or edited the note: automation may then supersede it visibly, never rewrite it."""
+        left = self.state.written(memory.id) if self.state else ""
+        return not left or all(entry.hash != left for entry in self.index.entries_of(memory.id))
+
+    def _with_deltas(self, found: ActiveSlice, writeback: str, now: str) -> ActiveSlice:
+        if self._too_new and not writeback:
+            return found
+        try:
+            from memem.ingest import deltas
+        except ModuleNotFoundError:
+            if writeback:
+                raise
+            return found  # dependencies are still being installed, and reading needs none of them
+
+        proposed = deltas.propose(found, now)
+        if not proposed:
+            return found
+        results = deltas.settle(proposed, writeback, self._gate(), found.query.scope, self.human_owned)
+        return found.replace(results=tuple(results))
+
+    def _past(self, session: str, scope: Scope) -> Past | None:
+        from memem.state.history import History
+
+        if not session or self.state is None:
+            return None
+        try:
+            return History(self.state.connection).latest(session, scope.id)
+        except sqlite.Error:
+            return None  # busy: the slice begins anew, which loses what would have been carried, nothing else
+
+    def _remember_slice(self, found: ActiveSlice, session: str) -> None:
+        from memem.state.history import History
+
+        if not session or self.state is None:
+            return
+        try:
+            from memem.ingest.secrets import redact
+        except ModuleNotFoundError:
+            return  # what cannot be searched for secrets is not written down
+        safe = tuple(item.replace(id=redact(item.id).text) if _is_named(item) else item for item in found.items)
+        with contextlib.suppress(sqlite.Error):
+            History(self.state.connection).record(found.replace(items=safe), session, time.time())
+
+
+def _checked(task: Task, folder: str) -> Task:
+    """The task with clean, short names and files below the folder or its checkout.
+
+    Raises:
+        BadInput: an unknown mode, or more files than anybody works on.
+    """
+    names = {field: one_line(clean(getattr(task, field)))[:_LONGEST] for field in _NAMES}
+    if names["mode"] and names["mode"] not in MODES:
+        raise BadInput(f"{names['mode']!r} is no task mode: {', '.join(MODES)}.")
+    if len(task.open_files) + len(task.modified_files) > _MOST_FILES:
+        raise BadInput(f"at most {_MOST_FILES} open and modified files: name those that matter for the task.")
+    checkout = find_checkout(folder)
+    top = checkout.top if checkout else folder
+    for field in ("current_file", "artifact"):
+        names[field] = _below(names[field], folder, top)
+    files = {
+        field: tuple(_below(one_line(clean(path))[:_LONGEST], folder, top) for path in getattr(task, field) if path)
+        for field in ("open_files", "modified_files")
+    }
+    return task.replace(**names, **files)
+
+
+def _below(path: str, folder: str, top: str) -> str:
+    """A path as notes name it: from the top of the checkout."""
+    if not path:
+        return ""
+    whole = os.path.normpath(os.path.join(folder, path))  # noqa: PTH118 - it need not exist
+    return whole.removeprefix(f"{top.rstrip('/')}/") if whole.startswith(f"{top.rstrip('/')}/") else whole
+
+
+def _environment(folder: str, scope: Scope, task: Task) -> tuple[tuple[str, str], ...]:
+    checkout = find_checkout(folder)
+    facts = (
+        ("scope_id", scope.id),
+        ("repo", checkout.top if checkout else ""),
+        ("branch", task.branch or (branch_of(checkout) if checkout else "")),
+        ("cwd", folder),
+    )
+    return tuple((name, one_line(clean(value))[:_LONGEST]) for name, value in facts if value)
+
+
+def _is_named(item: Item) -> bool:
+    """Whether its id holds words that somebody chose."""
+    return item.origin in ("artifact", "transcript")
