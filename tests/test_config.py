@@ -52,6 +52,7 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         "claude_dir": "/x",
         "extra_session_dirs": "/x:/y",
         "llm": "claude",
+        "tool_profile": "full",
         "daily_usd": "0.5",
     }.get(name, "1")
     for variable in spec.env:  # type: ignore[attr-defined]

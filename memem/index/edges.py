@@ -115,7 +115,7 @@ def remove(connection: sqlite.Connection, note: int) -> None:
     if row is None:
         return
     for cue in row[0].split() if row[1] != _NEW else ():
-        before = connection.execute(_COUNT, (cue, COMMONEST + 1)).fetchone()[0]
+        before = connection.execute(_COUNT, (cue, COMMONEST + 2)).fetchone()[0]  # of many, one less is too many still
         connection.execute("DELETE FROM cues WHERE cue = ? AND note = ?", (cue, note))
         if _weight(before) != _weight(before - 1):
             connection.execute(_UNSETTLE_HOLDERS, (cue,))

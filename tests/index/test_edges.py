@@ -155,6 +155,13 @@ def test_a_word_of_everybody_connects_nobody(index):
     assert index.connection.execute("SELECT count(*) FROM edges").fetchone()[0] == 0
 
 
+def test_a_change_concerns_nobody_who_only_shares_common_words(index):
+    many = [note(number, f"zeppelin hangar {number:05x}", project=str(number)) for number in range(70)]
+    settled(index, *many)
+    put(index, many[3].replace(body=f"{many[3].body} quokka"))
+    assert edges.settle(index.connection) == 1
+
+
 def test_a_deleted_note_leaves_no_edge(index):
     settled(index, note(1, REDIS), note(2, QUEUE))
     with sqlite.transaction(index.connection):
