@@ -39,7 +39,7 @@ def call(home):
 
 def test_full_is_core_and_more_and_names_no_tool_twice():
     names = [tool.name for tool in profile("full", lambda: pytest.fail("opened too early"))]
-    assert len(names) == len(set(names)) == 15
+    assert len(names) == len(set(names)) == 16
     assert names[:6] == [tool.name for tool in core(lambda: None)]
     assert [tool.name for tool in profile("core", lambda: None)] == names[:6]
 
@@ -53,7 +53,7 @@ def test_each_additional_schema_is_sound_and_short():
     assert sum(len(json.dumps(tool.schema)) + len(tool.description) for tool in tools) < 4000
 
 
-@pytest.mark.parametrize(("wanted", "count"), [("", 6), ("core", 6), ("full", 15), ("nonsense", 6)])
+@pytest.mark.parametrize(("wanted", "count"), [("", 6), ("core", 6), ("full", 16), ("nonsense", 6)])
 def test_the_server_offers_the_profile_of_the_settings(home, wanted, count):
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     done = subprocess.run(
@@ -72,7 +72,7 @@ def test_recall_answers_with_the_text_of_the_notes(home, call):
     home.save(REDIS)
     assert "6379 is taken" in call("memory_recall", query="redis port")
     assert call("memory_recall", query="redis port", compact=True).startswith("### Compact memory index (1")
-    assert "No memories found" in call("memory_recall", query="xyzzy")
+    assert "0 of 0 candidates" in call("memory_recall", query="xyzzy")
 
 
 def test_list_pages_through_projects_kinds_and_files(home, call):
