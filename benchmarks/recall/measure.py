@@ -17,7 +17,11 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from memem.sources.claude_code import ClaudeCode  # noqa: E402 - the checkout's own code
+from memem import sqlite as store  # noqa: E402 - the checkout's own code
+from memem.index.writer import Entry, IndexWriter, memory_index  # noqa: E402
+from memem.models import Memory, Query, Scope  # noqa: E402
+from memem.recall import slices  # noqa: E402
+from memem.sources.claude_code import ClaudeCode  # noqa: E402
 from memem.sources.events import Event  # noqa: E402
 from memem.text import STOP_WORDS  # noqa: E402
 from memem.transcripts import members  # noqa: E402
@@ -27,6 +31,7 @@ from memem.transcripts.turns import Cursor, Order  # noqa: E402
 
 WORD = re.compile(r"\w+")
 SAMPLES = 1000
+SCOPE = Scope(id="local:bench", names=("local:bench", "general"))
 
 
 class Answer(NamedTuple):
@@ -117,6 +122,26 @@ def archived(sessions: Mapping[str, Sequence[Event]]) -> Iterator[Sessions]:
             yield made
         finally:
             made.close()
+
+
+def notes(memories: Iterable[Memory]) -> IndexWriter:
+    """An index of notes in memory."""
+    index = memory_index()
+    with store.transaction(index.connection):
+        for memory in memories:
+            index.put(Entry(path=memory.id, etag=memory.id, hash="", read_ns=0), memory)
+    return index
+
+
+def as_note(name: str, text: str) -> Memory:
+    """A text as a note of the benchmark's project, named by its first sentence."""
+    return Memory(id=name, title=text.partition(". ")[0][:120], body=text, project=SCOPE.id)
+
+
+def injected(index: IndexWriter, prompt: str, shown: int = 3) -> list[str]:
+    """The notes that the prompt hook would show for a prompt, in a new session."""
+    query = Query(text=prompt, scope=SCOPE, limit=shown, budget=9500)
+    return slices.for_prompt(index, query, "", lambda _: {}).ids
 
 
 def mean(values: Sequence[float]) -> float:

@@ -26,7 +26,7 @@ WEIGHTS = {
     "whole": 1.0,  # a session's words, as BM25 counts them in the session as one document
     "recency": 1.0,  # a session of now: so much of the best score, when the newest are asked for
 }
-BESIDE = 0.4  # of the best evidence: what a turn needs that holds none of the words itself
+BESIDE = 0.3  # of the best evidence: what a turn needs that holds none of the words itself
 SMALL_TALK = 3  # words; a turn of fewer that holds none of those asked for answers nothing
 NEAR = 4  # turns before and behind that are neighbours
 MOST = 400  # turns that are looked at one by one
