@@ -186,7 +186,7 @@ def by_group(answers: Sequence[Answer], depth: int) -> None:
 def run(description: str, measure: Callable[[Path], Mapping[str, float]], arguments: Iterable[str]) -> None:
     """Measure what a folder or file holds, print the tables, and with --json one line of figures at the end."""
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="?", default=Path())
     parser.add_argument("--json", action="store_true", help="end with one line of figures")
     given = parser.parse_args(list(arguments))
     figures = measure(given.data)
