@@ -204,8 +204,19 @@ class Memem(Graph, Slicing):
 
     # Sessions
 
-    def transcripts(self, text: str, limit: int = 5, scope: str = "", *, everywhere: bool = False) -> Found:
+    def transcripts(
+        self,
+        text: str,
+        limit: int = 5,
+        scope: str = "",
+        *,
+        everywhere: bool = False,
+        by_session: bool = False,
+        newest: bool = False,
+    ) -> Found:
         """Places in the scope's sessions, or in all, that hold the words; secrets are removed.
+
+        `by_session` answers one place of each session, the sessions ranked as a whole, `newest` the latest sooner.
 
         What is archived is found by its index, the rest by a scan. No verb, because a scan takes seconds and other
         calls need not wait for it.
@@ -213,6 +224,7 @@ class Memem(Graph, Slicing):
         from memem.sources.claude_code import ClaudeCode
         from memem.transcripts.archive import open_archive
         from memem.transcripts.search import search as search_sessions
+        from memem.transcripts.turns import Order
 
         question, limit = _question(text), _bounded(limit, 20)
         here = self._scope_of(scope, "")
@@ -240,6 +252,7 @@ class Memem(Graph, Slicing):
                 remembered=lambda project: project in here.names and project != GENERAL,
                 redact=_without_secrets,
                 limit=limit,
+                order=Order(by_session=by_session, newest=newest),
             )
 
     def archive(

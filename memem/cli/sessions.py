@@ -20,16 +20,18 @@ from memem.sources.claude_code import transcripts as transcripts_below
 @click.argument("query")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 20))
 @click.option("--all", "everywhere", is_flag=True, help="Sessions of all projects.")
+@click.option("--sessions", "by_session", is_flag=True, help="One place of each session, the best session first.")
+@click.option("--newest", is_flag=True, help="With --sessions: those that began lately sooner.")
 @scope_option
 @json_option
 @click.pass_obj
-def transcripts(memem: Any, /, query: str, limit: int, everywhere: bool, scope: str, as_json: bool) -> None:
+def transcripts(memem: Any, /, query: str, limit: int, scope: str, as_json: bool, **how: bool) -> None:
     """Search what was said and done in earlier sessions of this project.
 
     \b
     Example: memem transcripts "webhook twice"
     """
-    found = memem().transcripts(query, limit, scope, everywhere=everywhere)
+    found = memem().transcripts(query, limit, scope, **how)
     if as_json:
         emit(found.as_dict() | {"passages": [passage.as_dict() for passage in found.passages]})
     else:

@@ -33,7 +33,10 @@ _SURPRISE_WEIGHT = 0.5
 _LEAST_SURPRISE = -1.5
 _LEAST_COVERAGE = 0.15
 _UNSEEN_WEIGHT = 0.7
-FLOOR = 1.6
+_LONG_NOTE = 400  # characters from which on a note holds words by chance
+FLOOR = 1.6  # in a small store
+_FLOOR_GROWTH = 0.6
+_SMALL_STORE = 100
 
 
 class Prompt(Value):
@@ -94,8 +97,14 @@ def relevant(text: str, index: Index, scope: Scope) -> list[Candidate]:
         return []
     matches = _matches(prompt, index, found)
     scored = [_scored(candidate, prompt, matches[candidate.row]) for candidate in found]
-    kept = [candidate for candidate in scored if candidate.score >= FLOOR]
+    least = floor(prompt.notes - _BACKGROUND_NOTES)
+    kept = [candidate for candidate in scored if candidate.score >= least]
     return sorted(kept, key=lambda candidate: -candidate.score)
+
+
+def floor(notes: int) -> float:
+    """The score that a memory needs in a store of so many notes: the best of many chance matches is a better one."""
+    return FLOOR + _FLOOR_GROWTH * log(1 + notes / _SMALL_STORE)
 
 
 def _search_words(prompt: Prompt) -> tuple[str, ...]:
@@ -120,12 +129,16 @@ def _matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[i
 
 
 def _scored(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Candidate:
-    evidence = sum(prompt.information[word] for word in matched)
+    # A text of ten times as many words holds any of them ten times as often: the excess is no evidence.
+    length = len(candidate.memory.title) + len(candidate.memory.body)
+    excess = max(0.0, log(length / _LONG_NOTE)) if length else 0.0
+    held = {word: max(0.0, prompt.information[word] - excess) for word in matched}
+    evidence = sum(held.values())
     coverage = evidence / prompt.total if prompt.total else 0.0
     # Common words neither widen the choice nor surprise by matching; they only count in the coverage.
     choices = [word for word in prompt.information if not _is_common(word)]
     telling = [word for word in matched if word in choices]
-    told = sum(prompt.information[word] for word in telling)
+    told = sum(held[word] for word in telling)
     surprise = told - log(prompt.notes) - _log_ways(len(choices), len(telling))
     # A short prompt cannot surprise, however well a memory covers it; one word alone covers nothing by accident.
     least = _LEAST_SURPRISE if telling or len(matched) > 1 else surprise

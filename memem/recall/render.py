@@ -56,6 +56,15 @@ def index_line(memory: Memory) -> str:
     return f"[{_id8(memory)}] L{memory.layer} {cut(title, 120)}" + (f" — {snippet}" if snippet else "")
 
 
+def explained(found: Slice) -> str:
+    """What a search found, each with its score and what that is made of."""
+    lines = [
+        f"{_index_entry(candidate.memory, found)}\n  {candidate.score:.2f} = {', '.join(candidate.reasons)}"
+        for candidate in found.found
+    ]
+    return "\n".join(lines) or compact_index(found)
+
+
 def prompt_block(found: Slice) -> str:
     """What is injected with a prompt; empty for an empty slice."""
     if not found.found:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     Step = Callable[["Occasion", list[Candidate]], list[Candidate]]
 
-_SCOPE_BONUS = 1.3
+# How an explicit search weighs what BM25 says (title 3, keys 2.5, body 1: see index/schema.py).
+WEIGHTS = {
+    "scope": 1.3,  # a memory of the scope that is asked from
+}
 
 
 class Occasion(Value):
@@ -50,10 +53,19 @@ def in_scope(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
     if occasion.query.strict:
         return [candidate for candidate in found if scope.holds(candidate.memory.project)]
     weighted = [
-        candidate.replace(score=candidate.score * _SCOPE_BONUS) if scope.holds(candidate.memory.project) else candidate
+        _weighed(candidate, "scope") if scope.holds(candidate.memory.project) else _weighed(candidate)
         for candidate in found
     ]
     return sorted(weighted, key=lambda candidate: -candidate.score)
+
+
+def _weighed(candidate: Candidate, signal: str = "") -> Candidate:
+    """The candidate with its score times a signal's weight, and with both as reasons."""
+    reasons = (f"relevance {candidate.score:.2f}",) if not candidate.reasons else candidate.reasons
+    if not signal:
+        return candidate.replace(reasons=reasons)
+    weight = WEIGHTS[signal]
+    return candidate.replace(score=candidate.score * weight, reasons=(*reasons, f"{signal} × {weight}"))
 
 
 def unseen(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:

@@ -21,7 +21,8 @@ from memem.sources.events import Event
 from memem.transcripts import members
 from memem.transcripts.kept import MARGIN, Keeper
 from memem.transcripts.members import FOLDER, SUFFIX, Header
-from memem.transcripts.turns import FILE_NAME, Cursor, Turn, event_key, in_turns, move_aside, open_turns
+from memem.transcripts.sides import event_key, in_turns
+from memem.transcripts.turns import FILE_NAME, Cursor, Order, Turn, move_aside, open_turns
 from memem.value import Value
 
 P = ParamSpec("P")
@@ -267,8 +268,9 @@ class Archive:
         limit: int,
         meant: Callable[[str, str], bool] | None = None,
         stop: Callable[[], bool] = never,
+        order: Order = Order(),  # noqa: B008 - frozen
     ) -> list[tuple[Turn, tuple[Event, ...]]]:
-        """Turns with any of the words and their events, best first, of equal ones the newest.
+        """Turns that the words speak for and their events, best first, of equal ones the newest.
 
         `meant` tells whether a session that began in a folder, which belonged to a project, is asked for. What is
         archived but not indexed is indexed first, as far as `stop` lets it.
@@ -278,8 +280,11 @@ class Archive:
         every = self.turns.folders()
         chosen = [number for number, *where in every if meant(*where)] if meant else []
         folders = None if meant is None or len(chosen) == len(every) else chosen
-        found = self.turns.search(words, 2 * limit + 10, folders)
-        ranked = sorted(found, key=lambda turn: (round(turn.score, 1), turn.at), reverse=True)[:limit]
+        if order.by_session:
+            ranked = self.turns.search(words, limit, folders, order, self._clock())
+        else:
+            found = self.turns.search(words, 2 * limit + 10, folders, order, self._clock())
+            ranked = sorted(found, key=lambda turn: (round(turn.score, 1), turn.at), reverse=True)[:limit]
         return [
             (turn, members.load(self._folder / turn.archive, turn.start, turn.first, turn.events)) for turn in ranked
         ]

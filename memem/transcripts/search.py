@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from memem.dates import named
 from memem.errors import StateUnavailable
 from memem.sources import search as scan
 from memem.sources.claude_code import ClaudeCode
@@ -14,7 +16,16 @@ from memem.sources.events import Event
 from memem.sources.search import Bounds, Found, Passage, Words
 from memem.text import query_terms
 from memem.transcripts.archive import Archive, source_key
+from memem.transcripts.turns import Order
 
+_MOST_WORDS = 40
+_WIDE = 4  # passages read for each session asked for
+_ABOUT_TALK = frozenset(
+    """
+    across aspects asked brought chat chats conversation conversations discuss discussed discussing earlier list
+    mention mentioned order previously throughout told
+    """.split()
+)
 _CATCH_UP_SECONDS = 1.0  # for what is archived but not indexed yet; the next search goes on
 
 
@@ -29,25 +40,34 @@ def search(
     redact: Callable[[str], str],
     limit: int = 5,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    order: Order = Order(),  # noqa: B008 - frozen
 ) -> Found:
-    """Passages of sessions, best first: at most one for each turn of what is indexed.
+    """Passages of sessions, best first: at most one for each turn of what is indexed, or for each session.
 
     `belongs` and `redact` as in `sources.search`; `remembered` tells whether a project is meant, for folders that
     are gone and cannot say any more what they belong to. An archive that is busy or full is done without.
     """
-    scanned = partial(scan.search, source, folders, query, belongs=belongs, redact=redact, limit=limit, bounds=bounds)
-    if archive is None:
-        return scanned()
+    terms = scan.words_of(query)
     end = bounds.clock() + _CATCH_UP_SECONDS
+
+    def scanned(**how: Any) -> Found:
+        """What is not indexed; with the sessions ranked, the best of each."""
+        most = limit * _WIDE if order.by_session else limit
+        found = scan.search(source, folders, query, belongs=belongs, redact=redact, limit=most, bounds=bounds, **how)
+        if not order.by_session:
+            return found
+        worth = how.get("worth", lambda _: 1.0)
+        return found.replace(passages=_one_each(found.passages, sum(worth(stem) for stem, _ in terms)))
 
     def meant(folder: str, project: str) -> bool:
         return belongs(folder) or (bool(project) and remembered(project) and not Path(folder).is_dir())
 
-    terms = scan.words_of(query)
-    asked = query_terms(query, limit=12)
-    words = (*asked.words, *asked.compounds) or tuple(stem for stem, _ in terms)
+    if archive is None:
+        return scanned()
+    words = topics(query) or tuple(stem for stem, _ in terms)
+    order = order.replace(when=order.when or named(query, datetime.now(UTC).date()))
     try:
-        turns = archive.find(words, limit, meant, stop=lambda: bounds.clock() >= end)
+        turns = archive.find(words, limit, meant, stop=lambda: bounds.clock() >= end, order=order)
         begin = _beginnings(archive)
     except StateUnavailable:
         return scanned()
@@ -56,8 +76,24 @@ def search(
     # A session that was moved is met twice: in the index, and where it is now.
     known = {(passage.uuid, passage.role, passage.snippet) for passage in indexed}
     other = [passage for passage in found.passages if (passage.uuid, passage.role, passage.snippet) not in known]
-    ranked = sorted([*indexed, *other], key=lambda passage: (round(passage.score, 1), passage.at), reverse=True)
+    digits = 3 if order.by_session else 1
+    ranked = sorted([*indexed, *other], key=lambda passage: (round(passage.score, digits), passage.at), reverse=True)
     return found.replace(passages=tuple(ranked[:limit]))
+
+
+def topics(query: str) -> tuple[str, ...]:
+    """What a question is about: its words, those left out that talk about talking."""
+    asked = query_terms(query, limit=_MOST_WORDS)
+    words = (*asked.words, *asked.compounds)
+    return tuple(word for word in words if word not in _ABOUT_TALK) or words
+
+
+def _one_each(passages: Iterable[Passage], most: float) -> tuple[Passage, ...]:
+    """The best passage of each session, with a score that compares to those of sessions: the share of what is asked."""
+    best: dict[str, Passage] = {}
+    for passage in passages:
+        best.setdefault(passage.session, passage.replace(score=min(passage.score / most, 1.0) if most else 0.0))
+    return tuple(best.values())
 
 
 def _beginnings(archive: Archive) -> Callable[[str, os.stat_result], int]:

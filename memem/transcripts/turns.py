@@ -1,38 +1,41 @@
 """The index of the archive, turn by turn: tables, and what a turn is searched by.
 
-A turn is what a human said and what the agent said and did about it. Everything here is derived from the archive's
-files; a change of the tables or of `text.terms` raises VERSION, which is part of the file's name.
+Everything here is derived from the archive's files; a change of the tables, of `sides` or of `text.terms` raises
+VERSION, which is part of the file's name.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from memem import sqlite
+from memem.dates import When, seconds
 from memem.index.reader import quote
-from memem.sources.events import HUMAN, Event
-from memem.text import terms
+from memem.sources.events import HUMAN
+from memem.transcripts import ranking
 from memem.transcripts.members import Header, Member
+from memem.transcripts.sides import columns_of, event_key, in_turns
 from memem.value import Value
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = f"transcripts-v{VERSION}.db"
 DAMAGED = f"{FILE_NAME}.damaged-*"
-LONGEST = 12_000  # characters of a turn; a longer one is continued by the next
-_AGENT = ("prose", "plan", "commit")
+_SPEAKER_SHARE = 0.05  # a word by which so many turns begin is a speaker's name, and no topic
 _CREATE = (
     "CREATE TABLE archives (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL)",
     """CREATE TABLE sources (source TEXT PRIMARY KEY, archive INTEGER NOT NULL, identity TEXT NOT NULL,
         offset INTEGER NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE folders (id INTEGER PRIMARY KEY, folder TEXT NOT NULL, project TEXT NOT NULL,
         UNIQUE (folder, project))""",
+    # A session's turns are numbered one by one from `archive * _STEP` on, so that neighbours know each other.
     """CREATE TABLE turns (rowid INTEGER PRIMARY KEY, archive INTEGER NOT NULL, start INTEGER NOT NULL,
-        first INTEGER NOT NULL, events INTEGER NOT NULL, at TEXT NOT NULL)""",
-    "CREATE INDEX turns_archive ON turns (archive)",
+        first INTEGER NOT NULL, events INTEGER NOT NULL, at TEXT NOT NULL, words INTEGER NOT NULL,
+        human INTEGER NOT NULL, folder INTEGER NOT NULL)""",
+    "CREATE INDEX turns_archive ON turns (archive, words)",
+    "CREATE INDEX turns_folder ON turns (folder, words)",
     # Whether all that is archived is in here: not so while it is built anew.
     "CREATE TABLE built (whole INTEGER NOT NULL)",
     "INSERT INTO built VALUES (0)",
@@ -40,18 +43,23 @@ _CREATE = (
     "CREATE TABLE known (event INTEGER PRIMARY KEY)",
     # Contentless, like the memories' table: the text is in the archive. `folder` only filters.
     """CREATE VIRTUAL TABLE terms USING fts5 (
-        human, agent, done, folder, content = '', tokenize = "porter ascii tokenchars '_'")""",
-    "INSERT INTO terms (terms, rank) VALUES ('rank', 'bm25(2.0, 1.0, 0.5, 0.0)')",
+        said, done, speaker, folder, content = '', tokenize = "porter ascii tokenchars '_'")""",
     f"PRAGMA user_version = {VERSION}",
 )
-_SEARCH = """
-    SELECT turns.start, turns.first, turns.events, turns.at, archives.name, -best.rank AS score FROM
-        (SELECT rowid, rank FROM terms WHERE terms MATCH ? ORDER BY rank LIMIT ?) AS best
-    JOIN turns ON turns.rowid = best.rowid JOIN archives ON archives.id = turns.archive"""
+_STEP = 1 << 24
+_HOLDING = """
+    SELECT turns.rowid, turns.words FROM terms JOIN turns ON turns.rowid = terms.rowid WHERE terms MATCH ? LIMIT ?"""
+_SIZE = "SELECT count(*), sum(words) FROM turns"
+_ROWS = """
+    SELECT turns.rowid AS row, start, first, events, at, words, human, folder, archive, name
+    FROM turns JOIN archives ON archives.id = archive WHERE turns.rowid IN ({})"""
+_LENGTHS = "SELECT archive, sum(words) FROM turns GROUP BY archive"
+_BEGAN = "SELECT archive, min(rowid), at FROM turns WHERE archive IN ({}) GROUP BY archive"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
-_INSERT_TURN = "INSERT INTO turns (archive, start, first, events, at) VALUES (?, ?, ?, ?, ?)"
-_INSERT_TERMS = "INSERT INTO terms (rowid, human, agent, done, folder) VALUES (?, ?, ?, ?, ?)"
-_DELETE_TERMS = "INSERT INTO terms (terms, rowid, human, agent, done, folder) VALUES ('delete', ?, ?, ?, ?, ?)"
+_NEXT = "SELECT coalesce(max(rowid) + 1, :first) FROM turns WHERE rowid >= :first AND rowid < :first + :step"
+_INSERT_TURN = "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_TERMS = "INSERT INTO terms (rowid, said, done, speaker, folder) VALUES (?, ?, ?, ?, ?)"
+_DELETE_TERMS = "INSERT INTO terms (terms, rowid, said, done, speaker, folder) VALUES ('delete', ?, ?, ?, ?, ?)"
 _REACHED = """
     SELECT source, CAST(identity AS INTEGER), CASE archive WHEN ? THEN -1 ELSE offset END FROM sources"""
 _PUT_SOURCE = "INSERT OR REPLACE INTO sources (source, archive, identity, offset) VALUES (?, ?, ?, ?)"
@@ -70,27 +78,24 @@ class Turn(Value):
     events: int
 
 
+class Order(Value):
+    """How what is found is ranked: `when` is a time that the question names.
+
+    `by_session` answers the best turn of each session, the sessions ranked by all their turns; `newest` then prefers
+    those that began lately.
+    """
+
+    when: When | None = None
+    by_session: bool = False
+    newest: bool = False
+
+
 class Cursor(Value):
     """How far a source is archived. `kept` is false for a session of memem itself, which never is."""
 
     identity: str = ""
     offset: int = 0
     kept: bool = True
-
-
-def in_turns(events: Iterable[Event]) -> Iterator[list[Event]]:
-    """Events cut into turns: where a human speaks after somebody else did, and where one grows too long."""
-    turn: list[Event] = []
-    size = 0
-    for event in events:
-        begins = event.kind in HUMAN and turn and turn[-1].kind not in HUMAN
-        if turn and (begins or size + len(event.text) > LONGEST):
-            yield turn
-            turn, size = [], 0
-        turn.append(event)
-        size += len(event.text)
-    if turn:
-        yield turn
 
 
 def open_turns(folder: str) -> Turns:
@@ -130,10 +135,18 @@ def _opened(path: str) -> sqlite.Connection:
                 if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                     for statement in _CREATE:
                         connection.execute(statement)
+            _remove_older(Path(path).parent)
         return connection
     except BaseException:
         connection.close()
         raise
+
+
+def _remove_older(folder: Path) -> None:
+    """Remove the indexes of earlier versions: they would keep the words of what is pruned from now on."""
+    for version in range(1, VERSION):
+        for suffix in ("", "-wal", "-shm"):
+            (folder / f"transcripts-v{version}.db{suffix}").unlink(missing_ok=True)
 
 
 class Turns:
@@ -189,13 +202,18 @@ class Turns:
     def add(self, name: str, member: Member) -> None:
         """Take a member of an archive into the index."""
         archive = self._archive(name)
-        folder = _folder_term(self._folder(member.header))
+        folder = self._folder(member.header)
         first = 0
+        row = self.connection.execute(_NEXT, {"first": archive * _STEP, "step": _STEP}).fetchone()[0]
         for turn in in_turns(member.events):
-            at = max(event.at for event in turn)
-            row = self.connection.execute(_INSERT_TURN, (archive, member.start, first, len(turn), at)).lastrowid
-            self.connection.execute(_INSERT_TERMS, (row, *_columns(turn), folder))
+            columns = columns_of(turn)
+            words = sum(column.count(" ") + 1 for column in columns[:2] if column)
+            place = (row, archive, member.start, first, len(turn), max(event.at for event in turn))
+            human = any(event.kind in HUMAN for event in turn)
+            self.connection.execute(_INSERT_TURN, (*place, words, human, folder))
+            self.connection.execute(_INSERT_TERMS, (row, *columns, _folder_term(folder)))
             first += len(turn)
+            row += 1
         keys = [(event_key(event),) for event in member.events]
         self.connection.executemany("INSERT OR IGNORE INTO known VALUES (?)", keys)
         header = member.header
@@ -216,7 +234,7 @@ class Turns:
                 row = rows.get((member.start, first))
                 if row is not None:
                     # A contentless table forgets a row only when told the very terms it was given.
-                    self.connection.execute(_DELETE_TERMS, (row, *_columns(turn), folder))
+                    self.connection.execute(_DELETE_TERMS, (row, *columns_of(turn), folder))
                 first += len(turn)
             keys = [(event_key(event),) for event in member.events]
             self.connection.executemany("DELETE FROM known WHERE event = ?", keys)
@@ -229,34 +247,111 @@ class Turns:
 
     # Search
 
-    def search(self, words: Iterable[str], limit: int, folders: Sequence[int] | None = None) -> list[Turn]:
-        """Turns with any of the words, best first by BM25; only of sessions that began in some folders, if given.
+    def search(
+        self,
+        words: Iterable[str],
+        limit: int,
+        folders: Sequence[int] | None = None,
+        order: Order = Order(),  # noqa: B008 - frozen
+        now: float = 0.0,
+    ) -> list[Turn]:
+        """Turns that the words speak for, best first; only of sessions that began in some folders, if given.
 
-        Words that are everywhere are left out when there are rarer ones: they tell next to nothing, and take longest.
+        `now` is in seconds since the epoch.
         """
-        match = _any_of(self._telling(words))
-        if not match or folders == []:
+        turns, size = self._size(folders)
+        if not turns:
             return []
-        if folders is not None:
-            match = f"folder : ({' OR '.join(quote(_folder_term(number)) for number in folders)}) AND {match}"
-        return [
-            Turn(
-                score=row["score"], at=row["at"], archive=row["name"],
-                start=row["start"], first=row["first"], events=row["events"],
-            )
-            for row in self.connection.execute(_SEARCH, (match, limit))
-        ]  # fmt: skip
+        within = "" if folders is None else f"folder : ({' OR '.join(quote(_folder_term(n)) for n in folders)}) AND "
+        # Who speaks tells turns apart, not sessions.
+        topics, spoken = (list(words), frozenset()) if order.by_session else self._heard(list(words), within, turns)
+        telling = self._telling(topics, within)
+        told = ranking.evidence(telling, turns, max(size / turns, 1.0))
+        holding = {row for word in telling for row, _ in word.rows}
+        chosen = ranking.likeliest(told, holding)
+        found = self.connection.execute(_ROWS.format(",".join("?" * len(chosen))), chosen).fetchall()
+        rows = {
+            row["row"]: row
+            for row in found
+            if (folders is None or row["folder"] in folders)
+            and (row["row"] in holding or row["words"] >= ranking.SMALL_TALK)
+        }
+        scores = ranking.rank(
+            told,
+            [ranking.Row(row=row, words=at["words"], at=at["at"], human=bool(at["human"])) for row, at in rows.items()],
+            spoken,
+            order.when,
+        )
+        ordered = sorted(scores, key=lambda row: (-scores[row], -row))
+        if order.by_session:
+            scores, ordered = self._by_session(scores, ordered, telling, folders, now if order.newest else None)
+        return [_turn(rows[row], scores[row]) for row in ordered[:limit]]
 
-    def _telling(self, words: Iterable[str]) -> list[str]:
-        counts = {word: self._count(word, _MOST_ROWS + 1) for word in words}
-        chosen: list[str] = []
-        rows = 0
-        for word in sorted((word for word in counts if counts[word]), key=counts.__getitem__):
-            rows += counts[word]
-            if rows > _MOST_ROWS and chosen:
+    def _by_session(
+        self,
+        scores: dict[int, float],
+        ordered: list[int],
+        telling: list[ranking.Word],
+        folders: Sequence[int] | None,
+        now: float | None,
+    ) -> tuple[dict[int, float], list[int]]:
+        """The best turn of every session with the session's score, best first."""
+        lengths = dict(self.connection.execute(_LENGTHS))
+        if folders is not None:
+            there = {row // _STEP for row in scores} | {row // _STEP for word in telling for row, _ in word.rows}
+            lengths = {number: lengths[number] for number in lengths if number in there}
+        worth = ranking.sessions(scores, telling, lengths, _STEP)
+        if now is not None:
+            for number, at in self._began(list(worth)).items():
+                worth[number] += ranking.recent(now - at)
+        best: dict[int, int] = {}
+        for row in ordered:
+            best.setdefault(row // _STEP, row)
+        ranked = sorted(worth, key=lambda number: -worth[number])
+        return {best[number]: worth[number] for number in worth}, [best[number] for number in ranked]
+
+    def _began(self, archives: Sequence[int]) -> dict[int, float]:
+        rows = self.connection.execute(_BEGAN.format(",".join("?" * len(archives))), archives)
+        return {archive: at for archive, _, time in rows if (at := seconds(time)) is not None}
+
+    def _size(self, folders: Sequence[int] | None) -> tuple[int, int]:
+        """How many turns and words there are in some folders."""
+        if folders is None:
+            count, words = self.connection.execute(_SIZE).fetchone()
+        else:
+            where = f"{_SIZE} WHERE folder IN ({','.join('?' * len(folders))})"
+            count, words = self.connection.execute(where, tuple(folders)).fetchone()
+        return count, words or 0
+
+    def _heard(self, words: list[str], within: str, turns: int) -> tuple[list[str], frozenset[int]]:
+        """The words that are topics, and the turns of the one speaker whom another names."""
+        spoken = {word: self._holding("speaker", word, within, turns) for word in words}
+        names = [word for word in words if len(spoken[word]) > _SPEAKER_SHARE * turns]
+        topics = [word for word in words if word not in names]
+        rows = spoken[names[0]] if len(names) == 1 else ()
+        return topics or words, frozenset(row for row, _ in rows)
+
+    def _telling(self, words: Iterable[str], within: str) -> list[ranking.Word]:
+        """The words that are there, rarest first. Those that are everywhere are left out when there are rarer ones:
+        they tell next to nothing, and take longest."""
+        found = []
+        for word in words:
+            for column, weight in (("said", 1.0), ("done", ranking.WEIGHTS["done"])):
+                if rows := self._holding(column, word, within, _MOST_ROWS + 1):
+                    found.append(ranking.Word(rows=rows, weight=weight))
+        found.sort(key=lambda word: len(word.rows))
+        total = 0
+        chosen: list[ranking.Word] = []
+        for held in found:
+            total += len(held.rows)
+            if total > _MOST_ROWS and chosen:
                 break
-            chosen.append(word)
+            chosen.append(held)
         return chosen
+
+    def _holding(self, column: str, word: str, within: str, most: int) -> tuple[tuple[int, int], ...]:
+        match = f"{within}{column} : {quote(word)}"
+        return tuple((row, words) for row, words in self.connection.execute(_HOLDING, (match, most)))
 
     def _count(self, word: str, most: int) -> int:
         return int(self.connection.execute(_COUNT, (_any_of((word,)), most)).fetchone()[0])
@@ -280,27 +375,14 @@ class Turns:
 
 def _any_of(words: Iterable[str]) -> str:
     asked = " OR ".join(quote(word) for word in words)
-    return f"{{human agent done}} : ({asked})" if asked else ""
+    return f"{{said done}} : ({asked})" if asked else ""
 
 
 def _folder_term(number: int) -> str:
     return f"f{number}"
 
 
-def _columns(turn: Sequence[Event]) -> tuple[str, str, str]:
-    """The words of a turn by who said or did them."""
-    human = [event.text for event in turn if event.kind in HUMAN]
-    agent = [event.text for event in turn if event.kind in _AGENT]
-    done = [event.text for event in turn if event.kind not in (*HUMAN, *_AGENT, "boundary")]
-    done += dict.fromkeys(part for event in turn for part in (event.path, event.tool) if part)
-    return _terms(human), _terms(agent), _terms(done)
-
-
-def _terms(texts: Iterable[str]) -> str:
-    return " ".join(term for text in texts for term in terms(text))
-
-
-def event_key(event: Event) -> int:
-    """What an event is known by, whichever file it is copied into."""
-    said = "\0".join((event.uuid or event.session, event.kind, event.path, event.text))
-    return int.from_bytes(hashlib.sha256(said.encode("utf-8", "replace")).digest()[:8], "big", signed=True)
+def _turn(row: sqlite.Row, score: float) -> Turn:
+    return Turn(
+        score=score, at=row["at"], archive=row["name"], start=row["start"], first=row["first"], events=row["events"]
+    )

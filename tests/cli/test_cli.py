@@ -42,6 +42,7 @@ def test_saved_memory_is_found_listed_shown_and_on_disk(home: Home) -> None:
     assert (note["kind"], note["importance"], note["tags"], note["keys"]) == ("quirk", 4, ["infra"], ["cache"])
     assert note["id"][:8] in saved.stdout
     assert REDIS in home.run("search", "redis").stdout
+    assert "= relevance" in home.run("search", "redis", "--explain").stdout
     assert REDIS in home.run("get", note["id"][:8]).stdout
     assert note["id"][:8] in home.run("list").stdout
     assert f"→ {note['created'][:10]}" in home.run("timeline", note["id"]).stdout

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memem.index.writer import IndexWriter
 from memem.models import GENERAL, Scope
-from memem.recall.evidence import FLOOR, relevant, weigh
+from memem.recall.evidence import FLOOR, floor, relevant, weigh
 
 from .store import HARBOR, filled, memory
 
@@ -98,3 +98,14 @@ def test_syntax_of_the_search_engine_is_text(words: list[str]) -> None:
 
 
 INDEX = filled(REDIS, KAFKA, others=20)
+
+
+def test_long_note_needs_more_than_the_words_that_any_long_text_holds() -> None:
+    words = " ".join(f"subject{number} matter" for number in range(600))
+    short, long = memory(1, "The crane needs a permit"), memory(2, f"The crane needs a permit. {words}")
+    assert found(filled(short), "does the crane need a permit") == [short.id]
+    assert found(filled(long), "does the crane need a permit") == []
+
+
+def test_floor_rises_with_the_store() -> None:
+    assert floor(0) == FLOOR < floor(100) < floor(10_000)

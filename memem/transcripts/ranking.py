@@ -1,0 +1,139 @@
+"""How turns and sessions are ranked: every signal by name with its weight in one table, then the arithmetic.
+
+What a turn is about stands in the turns around it as often as in itself, so each counts with its neighbours. The
+weights were set on a part of public conversations (benchmarks/recall) and are the same for all questions.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping
+from math import exp, log
+
+from memem.dates import When
+from memem.value import Value
+
+WEIGHTS = {
+    "words": 1.0,  # of the turn itself, as BM25 counts them
+    "neighbours": 2.5,  # the words of the turns around it, nearer ones more
+    "done": 0.5,  # a word of what the agent did, against one that was said
+    "human": 2.0,  # a human's turn, against the agent's
+    "speaker": 1.3,  # a turn of the one speaker whom the question names
+    "brevity": 0.3,  # what a turn of few words loses
+    "date": 1.0,  # a turn of the day that the question names: so much of the best score; of its month half
+    "turns": 2.0,  # a session's turns: the best of them count, several good ones more than one
+    "whole": 1.0,  # a session's words, as BM25 counts them in the session as one document
+    "recency": 1.0,  # a session of now: so much of the best score, when the newest are asked for
+}
+BESIDE = 0.3  # of the best evidence: what a turn needs that holds none of the words itself
+SMALL_TALK = 3  # words; a turn of fewer that holds none of those asked for answers nothing
+NEAR = 4  # turns before and behind that are neighbours
+MOST = 400  # turns that are looked at one by one
+_SATURATION, _LENGTH = 1.2, 0.9
+_AROUND_SATURATION, _DECAY = 0.8, 0.7
+_LONG = 80  # words from which on a neighbour's count for less
+_BRIEF = 2.5  # logarithm of the words of a turn that is no longer brief
+_SESSION_LENGTH = 0.75
+_SHARPNESS = 8.0
+_HALF_LIFE = 86_400.0  # seconds
+
+
+class Word(Value):
+    """A word of a question: the turns that hold it with the number of their words, and what it counts."""
+
+    rows: tuple[tuple[int, int], ...]
+    weight: float = 1.0
+
+
+class Row(Value):
+    """A turn among others: its number, which is that of its neighbours by one more or less, and what it is like."""
+
+    row: int
+    words: int
+    at: str
+    human: bool
+
+
+def evidence(words: Iterable[Word], turns: int, average: float) -> dict[int, float]:
+    """What the words tell for each turn or its neighbours, in nats: all of them once, in a short turn, is their sum.
+
+    `turns` is how many there are, `average` how many words one has. Numbers that no turn has may be among those told.
+    """
+    total: dict[int, float] = defaultdict(float)
+    whole = WEIGHTS["words"] + WEIGHTS["neighbours"]
+    near = [(away, _DECAY ** abs(away)) for away in range(-NEAR, NEAR + 1)]
+    for word in words:
+        held = len(word.rows)
+        information = word.weight * log(1 + (turns - held + 0.5) / (held + 0.5)) / whole
+        own, around = (information * WEIGHTS[name] for name in ("words", "neighbours"))
+        beside: dict[int, float] = defaultdict(float)
+        for row, length in word.rows:
+            density = 1 / (1 - _LENGTH + _LENGTH * length / average)
+            total[row] += own * density * (_SATURATION + 1) / (density + _SATURATION)
+            density = 1 / (0.5 + length / _LONG)
+            for away, share in near:
+                beside[row + away] += share * density
+        for row, density in beside.items():
+            total[row] += around * density * (_AROUND_SATURATION + 1) / (density + _AROUND_SATURATION)
+    return total
+
+
+def likeliest(told: Mapping[int, float], holding: Container[int]) -> list[int]:
+    """The turns that are worth a look. One that holds none of the words has to be among the best: it answers what
+    stands beside it, or is small talk."""
+    least = BESIDE * max(told.values(), default=0.0)
+    found = {row: score for row, score in told.items() if row in holding or score >= least}
+    return heapq.nlargest(MOST, found, key=found.__getitem__)
+
+
+def rank(told: Mapping[int, float], rows: Iterable[Row], spoken: frozenset[int], when: When | None) -> dict[int, float]:
+    """The scores of turns: what the words tell for them, by who said it, how briefly, and when.
+
+    `spoken` are the turns of the speaker whom the question names, `when` is the time that it does.
+    """
+    scores: dict[int, float] = {}
+    for row in rows:
+        score = told[row.row] * (WEIGHTS["human"] if row.human else 1.0)
+        score *= WEIGHTS["speaker"] if row.row in spoken else 1.0
+        scores[row.row] = score * (1 + WEIGHTS["brevity"] * min(0.0, log(max(row.words, 2)) - _BRIEF))
+    if when and scores:
+        best = max(scores.values())
+        for row in rows:
+            scores[row.row] += WEIGHTS["date"] * best * when.fits(row.at)
+    return scores
+
+
+def sessions(
+    scores: Mapping[int, float], words: Iterable[Word], lengths: Mapping[int, int], step: int
+) -> dict[int, float]:
+    """The scores of sessions, the best 1 at most. `lengths` are the words of each; a turn's is its number by `step`."""
+    best = max(scores.values(), default=0.0)
+    turns: dict[int, float] = defaultdict(float)
+    for row, score in scores.items():
+        turns[row // step] += exp(_SHARPNESS * (score / best - 1)) if best else 0.0
+    whole = _as_documents(words, lengths, step)
+    parts = ((WEIGHTS["turns"], turns), (WEIGHTS["whole"], whole))
+    found: dict[int, float] = dict.fromkeys(turns, 0.0)
+    for weight, part in parts:
+        most = max(part.values(), default=0.0)
+        for number in found:
+            found[number] += weight * part.get(number, 0.0) / most if most else 0.0
+    return {number: score / sum(weight for weight, _ in parts) for number, score in found.items()}
+
+
+def _as_documents(words: Iterable[Word], lengths: Mapping[int, int], step: int) -> dict[int, float]:
+    average = sum(lengths.values()) / max(len(lengths), 1)
+    total: dict[int, float] = defaultdict(float)
+    for word in words:
+        held = Counter(row // step for row, _ in word.rows)
+        information = word.weight * log(1 + (len(lengths) - len(held) + 0.5) / (len(held) + 0.5))
+        for number, count in held.items():
+            density = count / (1 - _SESSION_LENGTH + _SESSION_LENGTH * lengths[number] / average)
+            total[number] += information * density * (_SATURATION + 1) / (density + _SATURATION)
+    return total
+
+
+def recent(seconds: float) -> float:
+    """What a session that began so long ago has for itself."""
+    return float(WEIGHTS["recency"] * 0.5 ** (max(seconds, 0.0) / _HALF_LIFE))

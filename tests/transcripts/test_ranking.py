@@ -1,0 +1,63 @@
+"""The arithmetic of ranking turns and sessions: what each signal does."""
+
+from __future__ import annotations
+
+import pytest
+
+from memem.dates import When
+from memem.transcripts.ranking import Row, Word, evidence, rank, recent, sessions
+
+NOBODY: frozenset[int] = frozenset()
+
+
+def row(number: int, words: int = 20, at: str = "", *, human: bool = False) -> Row:
+    return Row(row=number, words=words, at=at, human=human)
+
+
+def test_turn_gains_by_what_its_neighbours_say() -> None:
+    told = evidence([Word(rows=((10, 20),)), Word(rows=((11, 20), (50, 20)))], 100, 20)
+    assert told[11] > told[50]
+    assert told[10] > told[12] > told[13] > 0
+    assert 20 not in told
+
+
+def test_rare_word_tells_more_than_a_common_one() -> None:
+    told = evidence([Word(rows=((1, 20),)), Word(rows=tuple((number, 20) for number in range(20, 60)))], 100, 20)
+    assert told[1] > told[40]
+
+
+def test_word_tells_less_in_a_long_turn() -> None:
+    told = evidence([Word(rows=((1, 10), (50, 2000)))], 100, 20)
+    assert told[1] > 2 * told[50]
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        (row(1, human=True), row(2)),
+        (row(1, words=20), row(2, words=2)),
+        (row(1, at="2026-03-04T10:00:00Z"), row(2, at="2026-03-09T10:00:00Z")),
+        (row(7), row(2)),  # the speaker's
+    ],
+)
+def test_of_turns_that_hold_the_same_one_signal_decides(better: Row, worse: Row) -> None:
+    scores = rank({1: 1.0, 2: 1.0, 7: 1.0}, [better, worse], frozenset({7}), When(month=3, day=4))
+    assert scores[better.row] > scores[worse.row]
+
+
+def test_several_good_turns_make_a_better_session_than_one() -> None:
+    found = sessions({101: 2.0, 201: 2.0, 202: 2.0}, [], {1: 50, 2: 50}, 100)
+    assert found[2] > found[1]
+    assert all(0 <= score <= 1 for score in found.values())
+
+
+def test_nothing_told_ranks_nothing() -> None:
+    assert evidence([], 0, 1.0) == {}
+    assert rank({}, [], NOBODY, When(year=2026)) == {}
+    assert sessions({}, [], {}, 100) == {}
+    assert sessions({101: 0.0}, [], {1: 1}, 100) == {1: 0.0}
+
+
+def test_a_session_of_today_is_worth_twice_that_of_yesterday() -> None:
+    assert recent(0) == pytest.approx(2 * recent(86_400))
+    assert recent(-5) == recent(0)
