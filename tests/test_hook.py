@@ -416,6 +416,7 @@ def test_output_holds_nothing_that_cannot_be_seen(home: Home) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "é", "記", "😀", "👩‍👩‍👧", "\\", '"', "\n", "<"])
 def test_output_stays_below_the_limit_of_the_host(home: Home, letter: str) -> None:
+    home.write_note("short", f"Redis staging tunnel\n{letter * 200}", project="local:harbor")
     home.write_note("big", f"Redis staging tunnel\n{letter * 50_000}"[:50_000], project="local:harbor")
     home.write_note("top", f"Redis identity\n{letter * 9_000}", project="local:harbor", layer=0)
     generous = {"MEMEM_PROMPT_BUDGET": "99999", "MEMEM_SESSION_START_BUDGET": "99999"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memem.app import Memem
+from memem.miner import Miner
 from memem.cli import demo
 from memem.config import resolve
 from memem.models import Draft
@@ -57,7 +57,7 @@ def half_mined(tmp_path, checkout, monkeypatch):
         session = home / "projects" / "harbor" / "session.jsonl"
         session.parent.mkdir(parents=True)
         session.write_bytes(b"".join(LINES[:40]))
-        memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+        memem = Miner(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
         assert mine(memem, session)
         with session.open("ab") as file:
             file.write(b"".join(LINES[40:]))
@@ -107,7 +107,7 @@ def test_a_correction_within_a_session_is_not_undone_when_it_is_mined_anew(tmp_p
         transcripts.user("Remember: integration tests always need Redis on port 6390.", cwd=checkout),
     ]
     session.write_bytes(transcripts.line(said[0]) + transcripts.line(said[1]))
-    memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+    memem = Miner(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
     mine(memem, session)
     with session.open("ab") as file:
         file.write(transcripts.line(said[2]))
@@ -127,7 +127,7 @@ def test_what_was_corrected_elsewhere_is_not_brought_back_when_a_session_is_mine
     session.parent.mkdir(parents=True)
     said = transcripts.user("Remember: integration tests always need Redis on port 6380.", cwd=checkout)
     session.write_bytes(transcripts.line(said))
-    memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+    memem = Miner(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
     (first,) = mine(memem, session)
     correction = memem.save(Draft(content="Remember: integration tests always need Redis on port 6390."))
     assert correction.replaced == (first.memory,)
