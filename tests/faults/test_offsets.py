@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from memem.miner import Miner
 from memem.cli import demo
 from memem.config import resolve
+from memem.miner import Miner
 from memem.models import Draft
 
 from ..sources import transcripts
