@@ -14,7 +14,7 @@ import pytest
 
 from memem.cli import demo
 
-from ..home import SECONDS, Home
+from ..home import ROOT, SECONDS, Home
 
 SAMPLE = Path(demo.__file__).parent / "sample" / "session.jsonl"
 
@@ -38,7 +38,7 @@ def on_terminal(home: Home, *arguments: str) -> tuple[str, str]:
     """What a command prints into a pipe, and what into the terminal that is its standard error."""
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "memem", *arguments]
-    environ = home.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    environ = home.environ | {"TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, cwd=home.project, env=environ) as process:
         os.close(slave)
         seen = b""
