@@ -37,6 +37,7 @@ _LONG_NOTE = 400  # characters from which on a note holds words by chance
 FLOOR = 1.6  # in a small store
 _FLOOR_GROWTH = 0.6
 _SMALL_STORE = 100
+_LARGEST_MEASURED = 1000  # notes up to which the growth was measured
 
 
 class Prompt(Value):
@@ -104,7 +105,7 @@ def relevant(text: str, index: Index, scope: Scope) -> list[Candidate]:
 
 def floor(notes: int) -> float:
     """The score that a memory needs in a store of so many notes: the best of many chance matches is a better one."""
-    return FLOOR + _FLOOR_GROWTH * log(1 + notes / _SMALL_STORE)
+    return FLOOR + _FLOOR_GROWTH * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL_STORE)
 
 
 def _search_words(prompt: Prompt) -> tuple[str, ...]:

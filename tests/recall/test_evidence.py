@@ -109,3 +109,8 @@ def test_long_note_needs_more_than_the_words_that_any_long_text_holds() -> None:
 
 def test_floor_rises_with_the_store() -> None:
     assert floor(0) == FLOOR < floor(100) < floor(10_000)
+
+
+def test_the_floor_rises_with_the_store_as_far_as_that_was_measured() -> None:
+    assert floor(0) < floor(100) < floor(1000)
+    assert floor(1000) == floor(100_000), "beyond it even a memory about the prompt would be silent"
