@@ -10,6 +10,7 @@ from memem import __version__
 from memem.cli.former import OTHER_WORDS
 from memem.cli.main import COMMANDS, Opener, page
 
+ALL = "`memem --help` lists them."
 FILES = {name: file for _, rows in COMMANDS for name, file, _ in rows}
 
 
@@ -30,10 +31,15 @@ class Commands(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; a name that other programs use is answered with ours."""
-        known = OTHER_WORDS.get(arguments[0])
-        if known and arguments[0] not in FILES:
-            context.fail(f"memem has no command {arguments[0]!r}. What you want is: {known}")
+        """As click does; a name that other programs use, or a slip of the keys, is answered with ours."""
+        name = arguments[0]
+        if name not in FILES and name in OTHER_WORDS:
+            context.fail(f"memem has no command {name!r}. What you want is: {OTHER_WORDS[name]}")
+        if name not in FILES and not name.startswith("-"):
+            from difflib import get_close_matches  # as slow as half of click
+
+            near = get_close_matches(name, FILES, n=1)
+            context.fail(f"memem has no command {name!r}. {f'Did you mean `memem {near[0]}`?' if near else ALL}")
         return super().resolve_command(context, arguments)
 
     def get_help(self, context: click.Context) -> str:

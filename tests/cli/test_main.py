@@ -101,6 +101,12 @@ def test_flag_of_before_is_answered_with_its_replacement(home: Home, flag: str) 
     assert not home.state.exists()
 
 
+def test_misspelt_command_is_answered_with_the_nearest(home: Home) -> None:
+    assert "Did you mean `memem search`?" in home.run("serch", "redis").stderr
+    assert "`memem --help` lists them." in home.run("xyzzy").stderr
+    assert home.run("serch").returncode == 2
+
+
 def test_flags_of_before_that_only_read_are_run(home: Home) -> None:
     home.save(REDIS)
     assert home.run("--status").stdout == home.run("status").stdout
