@@ -34,19 +34,7 @@ if sys.version_info < (3, 11): sys.exit(3)
 sys.path.insert(0, sys.argv[1])
 from memem.hook import main
 main(sys.argv[2])'
-sync='import os, sys
-if sys.version_info < (3, 11): sys.exit(3)
-try: os.setsid()
-except OSError: pass
-sys.path.insert(0, sys.argv[1])
-from memem.bootstrap import use_environment
-from memem.config import load
-use_environment(load())
-from memem.app import Memem # not the command line, which needs a dependency that may still be missing
-Memem().sync()
-from memem.daemon.entry import ensure
-ensure(load())'
-note='import os, sys
+detached='import os, sys
 if sys.version_info < (3, 11): sys.exit(3)
 try: os.setsid()
 except OSError: pass
@@ -54,7 +42,12 @@ sys.path.insert(0, sys.argv[1])
 from memem.install import use_environment
 from memem.config import load
 use_environment(load())
-from memem.daemon.entry import main
+'
+sync=$detached'from memem.app import Memem # not the command line, which needs a dependency that may still be missing
+Memem().sync()
+from memem.daemon.entry import ensure
+ensure(load())'
+note=$detached'from memem.daemon.entry import main
 main("note")'
 
 case $event in Stop | PreCompact | SessionEnd)

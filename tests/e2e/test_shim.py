@@ -32,7 +32,7 @@ class Shim:
         shutil.copy(_SHIM, self.root / "hooks")
         self.write("__init__", "")
         self.write("config", "def load(): return 'config'\n")
-        self.write("bootstrap", "def use_environment(config): assert config == 'config'\n")
+        self.write("install", "def use_environment(config): assert config == 'config'\n")
         self.write("app", "class Memem:\n    def sync(self): pass\n")
         self.write("hook", _ECHO)
         self.use(sys.executable)
