@@ -33,14 +33,14 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; a name that other programs use, or a slip of the keys, is answered with ours."""
         name = arguments[0]
-        if name not in FILES and name in OTHER_WORDS:
-            context.fail(f"memem has no command {name!r}. What you want is: {OTHER_WORDS[name]}")
-        if name not in FILES and not name.startswith("-"):
-            from difflib import get_close_matches  # as slow as half of click
+        if name in FILES or name.startswith("-"):
+            return super().resolve_command(context, arguments)
+        from difflib import get_close_matches  # as slow as half of click
 
-            near = get_close_matches(name, FILES, n=1)
-            context.fail(f"memem has no command {name!r}. {f'Did you mean `memem {near[0]}`?' if near else ALL}")
-        return super().resolve_command(context, arguments)
+        near = get_close_matches(name, FILES, n=1)
+        known = OTHER_WORDS.get(name)
+        hint = f"What you want is: {known}" if known else f"Did you mean `memem {near[0]}`?" if near else ALL
+        context.fail(f"memem has no command {name!r}. {hint}")
 
     def get_help(self, context: click.Context) -> str:
         """The same page as without click."""
