@@ -10,7 +10,6 @@ from memem import __version__
 from memem.cli.former import OTHER_WORDS
 from memem.cli.main import COMMANDS, Opener, page
 
-ALL = "`memem --help` lists them."
 FILES = {name: file for _, rows in COMMANDS for name, file, _ in rows}
 
 
@@ -33,18 +32,22 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; a name that other programs use, or a slip of the keys, is answered with ours."""
         name = arguments[0]
-        if name in FILES or name.startswith("-"):
-            return super().resolve_command(context, arguments)
-        from difflib import get_close_matches  # as slow as half of click
-
-        near = get_close_matches(name, FILES, n=1)
-        known = OTHER_WORDS.get(name)
-        hint = f"What you want is: {known}" if known else f"Did you mean `memem {near[0]}`?" if near else ALL
-        context.fail(f"memem has no command {name!r}. {hint}")
+        if name not in FILES and not name.startswith("-"):
+            context.fail(f"memem has no command {name!r}. {_hint(name)}")
+        return super().resolve_command(context, arguments)
 
     def get_help(self, context: click.Context) -> str:
         """The same page as without click."""
         return page()
+
+
+def _hint(name: str) -> str:
+    from difflib import get_close_matches  # as slow as half of click
+
+    if name in OTHER_WORDS:
+        return f"What you want is: {OTHER_WORDS[name]}"
+    near = get_close_matches(name, FILES, n=1)
+    return f"Did you mean `memem {near[0]}`?" if near else "`memem --help` lists them."
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
