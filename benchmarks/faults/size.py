@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from world import World, report, world
 
+from memem.index.schema import FILE_NAME
+
 NOTE = """---
 id: {number:08x}-0000-4000-8000-000000000000
 title: Lesson {number}
@@ -67,7 +69,7 @@ def _run(home: World, notes: int, searches: int) -> dict[str, int | str]:
         "memory that the sync took, MB": _peak_mb() - before,
         "search, median ms": f"{took[len(took) // 2] * 1000:.1f}",
         "search, p95 ms": f"{took[len(took) * 95 // 100] * 1000:.1f}",
-        "index, MB": Path(home.config.state_path("index-v1.db")).stat().st_size // 1_000_000,
+        "index, MB": Path(home.config.state_path(FILE_NAME)).stat().st_size // 1_000_000,
     }
     memem.close()
     return figures
