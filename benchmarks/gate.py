@@ -32,6 +32,7 @@ from memem.recall import evidence, slices  # noqa: E402
 TUNED, HELD_OUT = (ROOT / "benchmarks" / "data" / name for name in ("gate.json", "gate_shop.json"))
 SCOPE = Scope(id="local:bench", names=("local:bench", "general"))
 SHOWN = 3
+COLUMNS = "  right   wrong  silent  extra | unrelated  foreign | ms"
 STORES = ("one note", "one project", "all")
 RATIOS = (0.0, 0.03, 0.06, 0.0875, 0.117, 0.15, 0.2, 0.3, 0.5)  # weight of the surprise for a coverage weight of 1
 ALLOWED = (0.005, 0.01, 0.02, 0.05)  # shares of silent prompts that may be served
@@ -59,9 +60,7 @@ def main(arguments: list[str]) -> None:
     for path in (TUNED, HELD_OUT):
         data = json.loads(path.read_text(encoding="utf-8"))
         stores = {name: list(_cases(data, name)) for name in STORES if name != "all" or len(data["projects"]) > 1}
-        print(
-            f"{path.name:<15}{'right':>8}{'wrong':>8}{'silent':>8}{'extra':>7} | {'unrelated':>9} {'foreign':>8} | ms"
-        )
+        print(f"{path.name:<15} {COLUMNS}")
         for name, cases in stores.items():
             _row(name, cases, "--misses" in arguments)
         if "--sweep" in arguments and path == TUNED:
