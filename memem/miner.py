@@ -39,6 +39,7 @@ _NEAREST = 10
 _MOST_SUMMARY_LINES = 12
 _MOST_TOGETHER = 8  # small sessions in one question
 _ALONE = "to be asked about on its own"
+REPLACED = "replaced"  # in a job's payload: how many notes its run has replaced so far
 
 
 class Miner(Memem):
@@ -67,11 +68,12 @@ class Miner(Memem):
         mined = self._mined_window(reading, dry_run)
         while reading.more:
             reading = self._read(source, path, after=reading.offset)
-            mined = mined.joined(self._mined_window(reading, dry_run))
+            mined = mined.joined(self._mined_window(reading, dry_run, mined.replaced))
         return mined
 
-    def _mined_window(self, reading: Session, dry_run: bool) -> Mined:
-        return mine_session(reading, self._gate(), self._scope_of_session(reading), self._remember, dry_run=dry_run)
+    def _mined_window(self, reading: Session, dry_run: bool, replaced: int = 0) -> Mined:
+        scope = self._scope_of_session(reading)
+        return mine_session(reading, self._gate(), scope, self._remember, dry_run=dry_run, replaced=replaced)
 
     def model(self, stop: Callable[[], bool] = lambda: False) -> Model | None:
         """The model that the user allowed to spend on, or None.
@@ -125,10 +127,10 @@ class Miner(Memem):
             found = self._mined(reading, job, jobs, engine)
             while reading.more:
                 reading = self._read(source, path, after=reading.offset)
-                found += self._mined(reading, job, jobs, engine)
+                found = found.joined(self._mined(reading, job, jobs, engine, found.replaced))
         except NotFound:
             return "gone"  # deleted before it was mined, or a program's scratch file
-        return f"{found} lessons"
+        return f"{len(found.new)} lessons"
 
     def _mined_together(self, reading: Session, job: Job, jobs: Jobs, engine: ModelEngine) -> bool:
         """Ask about this and other small sessions of its project at once; False when it is to be asked about alone."""
@@ -202,9 +204,9 @@ class Miner(Memem):
             places=tuple(read.places[at] for at in inside),
             offset=min(end, read.offset),
         )
-        return f"{self._mined(reading, job, jobs, self._engine(job, model))} lessons"
+        return f"{len(self._mined(reading, job, jobs, self._engine(job, model)).new)} lessons"
 
-    def _mined(self, reading: Session, job: Job, jobs: Jobs, engine: Engine) -> int:
+    def _mined(self, reading: Session, job: Job, jobs: Jobs, engine: Engine, replaced: int = 0) -> Mined:
         scope = self._scope_of_session(reading)
 
         def held(read: Session, scope: Scope) -> Iterator[Part]:
@@ -214,13 +216,14 @@ class Miner(Memem):
                 jobs.between()
 
         commit = partial(self._commit, job, jobs, scope)
-        mined = mine_session(reading, self._gate(), scope, commit, engine=held)
-        new = [outcome for outcome in mined.outcomes if outcome.action != "skipped"]
-        if new:
-            jobs.enqueue(PLAYBOOK, scope.id, {"project": scope.id}, due=jobs.now(), stamp=new[-1].memory.id)
-        return len(new)
+        replaced += job.payload.get(REPLACED, 0)  # before it was interrupted
+        mined = mine_session(reading, self._gate(), scope, commit, engine=held, replaced=replaced)
+        if mined.new:
+            stamp = mined.new[-1].memory.id
+            jobs.enqueue(PLAYBOOK, scope.id, {"project": scope.id}, due=jobs.now(), stamp=stamp)
+        return mined
 
-    def _commit(self, job: Job, jobs: Jobs, scope: Scope, read: Session, part: Part) -> None:
+    def _commit(self, job: Job, jobs: Jobs, scope: Scope, read: Session, part: Part, replaced: int) -> None:
         if any(lines for _, lines in part.summary):
             self._grow_summary(read, scope, part)
         with jobs.fenced(job):
@@ -231,7 +234,7 @@ class Miner(Memem):
                 jobs.bury(PART, f"{read.path}#{part.start}-{part.end}", piece, part.lost)
             if job.kind == SESSION:
                 self._durable().remember_offset(read.path, read.identity, part.end, jobs.now())
-            jobs.progressed(job)
+            jobs.progressed(job, **{REPLACED: replaced})
 
     def _playbook_job(self, job: Job, _jobs: Jobs, _model: Model | None) -> str:
         scope = self.scope(job.payload["project"])
@@ -256,7 +259,7 @@ class Miner(Memem):
     def _nearest(self, text: str, scope: Scope) -> list[Memory]:
         return [item.memory for item in self.index.search(query_terms(text), _NEAREST, scope)]
 
-    def _remember(self, read: Session, part: Part) -> None:
+    def _remember(self, read: Session, part: Part, _replaced: int) -> None:
         if self.state:
             try:
                 self.state.remember_offset(read.path, read.identity, part.end, time.time())
