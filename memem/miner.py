@@ -57,7 +57,7 @@ class Miner(Memem):
             VaultUnavailable, NotReady: nothing can be saved now; the session is mined again next time.
         """
         found = [name for path in paths for name in _expanded(path)]
-        source = ClaudeCode(self.config.dir)
+        source = self._source()
         for path in dict.fromkeys(found for folder in found for found in source.sessions(folder)):
             yield self._mine(source, path, dry_run, again)
 
@@ -102,12 +102,16 @@ class Miner(Memem):
             MememError: it could not be done; the job is still leased.
         """
         self._freshen()
-        done = JOBS[job.kind](self, job, jobs, model)
+        path = job.payload.get("path")
+        if path and self._source().excludes(Path(path)):  # since it was queued
+            done = "of an excluded project"
+        else:
+            done = JOBS[job.kind](self, job, jobs, model)
         jobs.done(job, done)
         return done
 
     def _session_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path = self._source(), Path(job.payload["path"])
         try:
             if source.head(path).ours:
                 return "a model call of memem"
@@ -176,11 +180,14 @@ class Miner(Memem):
         return batch, pieces
 
     def _readable(self, job: Job) -> Session | None:
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path = self._source(), Path(job.payload["path"])
         try:
-            return None if source.head(path).ours else self._read(source, path)
+            return None if source.head(path).ours or source.excludes(path) else self._read(source, path)
         except MememError:
             return None  # its own turn tells why
+
+    def _source(self) -> ClaudeCode:
+        return ClaudeCode(self.config.dir, self.config.excluded_projects)
 
     def _read(self, source: ClaudeCode, path: Path, after: int | None = None) -> Session:
         if self._earlier is None:
@@ -193,7 +200,7 @@ class Miner(Memem):
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
-        source, path, end = ClaudeCode(self.config.dir), Path(job.payload["path"]), job.payload["end"]
+        source, path, end = self._source(), Path(job.payload["path"]), job.payload["end"]
         try:
             read = self._read(source, path, after=job.payload["start"])
         except NotFound:
