@@ -238,7 +238,7 @@ class Memem(Graph, Slicing):
             known = there.id in here.names or there.id.removeprefix("local:") in here.names
             return known or (bool(scope) and here.id in there.names)
 
-        source = ClaudeCode(self.config.dir)
+        source = ClaudeCode(self.config.dir, self.config.excluded_projects)
         with contextlib.ExitStack() as stack:
             archive = open_archive(self.config.dir, source)
             if archive:
@@ -271,13 +271,15 @@ class Memem(Graph, Slicing):
         from memem.sources.claude_code import ClaudeCode, transcripts
         from memem.transcripts.archive import Archive, Grown
 
-        source = ClaudeCode(self.config.dir)
+        source = ClaudeCode(self.config.dir, self.config.excluded_projects)
         with contextlib.closing(Archive(self.config.dir, source, self._project_of)) as archive:
             # A file that is gone is passed on, so that it is told; a folder that is gone holds nothing.
             found = (path for name in paths for path in (transcripts(name) if Path(name).is_dir() else [Path(name)]))
             for path in dict.fromkeys(found):
                 if stop():
                     return
+                if source.excludes(path):
+                    continue
                 try:
                     yield archive.grow(path, redact=_without_secrets, stop=stop)
                 except StateUnavailable:

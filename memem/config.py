@@ -95,6 +95,12 @@ class Config(Value):
     extra_session_dirs: str = option(
         "", "MEMEM_EXTRA_SESSION_DIRS", "More folders of sessions to read, separated by colons."
     )
+    excluded_projects: str = option(
+        "",
+        "MEMEM_EXCLUDED_SESSION_PROJECTS CORTEX_EXCLUDED_SESSION_PROJECTS",
+        "Projects whose sessions are neither archived, mined nor searched, separated by colons: the folder you work "
+        "in, or the name of theirs below `projects/`.",
+    )
     llm: str = option(
         "none",
         "MEMEM_LLM",

@@ -39,6 +39,7 @@ _NEAREST = 10
 _MOST_SUMMARY_LINES = 12
 _MOST_TOGETHER = 8  # small sessions in one question
 _ALONE = "to be asked about on its own"
+REPLACED = "replaced"  # in a job's payload: how many notes its run has replaced so far
 
 
 class Miner(Memem):
@@ -56,7 +57,7 @@ class Miner(Memem):
             VaultUnavailable, NotReady: nothing can be saved now; the session is mined again next time.
         """
         found = [name for path in paths for name in _expanded(path)]
-        source = ClaudeCode(self.config.dir)
+        source = self._source()
         for path in dict.fromkeys(found for folder in found for found in source.sessions(folder)):
             yield self._mine(source, path, dry_run, again)
 
@@ -67,11 +68,12 @@ class Miner(Memem):
         mined = self._mined_window(reading, dry_run)
         while reading.more:
             reading = self._read(source, path, after=reading.offset)
-            mined = mined.joined(self._mined_window(reading, dry_run))
+            mined = mined.joined(self._mined_window(reading, dry_run, mined.replaced))
         return mined
 
-    def _mined_window(self, reading: Session, dry_run: bool) -> Mined:
-        return mine_session(reading, self._gate(), self._scope_of_session(reading), self._remember, dry_run=dry_run)
+    def _mined_window(self, reading: Session, dry_run: bool, replaced: int = 0) -> Mined:
+        scope = self._scope_of_session(reading)
+        return mine_session(reading, self._gate(), scope, self._remember, dry_run=dry_run, replaced=replaced)
 
     def model(self, stop: Callable[[], bool] = lambda: False) -> Model | None:
         """The model that the user allowed to spend on, or None.
@@ -100,12 +102,16 @@ class Miner(Memem):
             MememError: it could not be done; the job is still leased.
         """
         self._freshen()
-        done = JOBS[job.kind](self, job, jobs, model)
+        path = job.payload.get("path")
+        if path and self._source().excludes(Path(path)):  # since it was queued
+            done = "of an excluded project"
+        else:
+            done = JOBS[job.kind](self, job, jobs, model)
         jobs.done(job, done)
         return done
 
     def _session_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path = self._source(), Path(job.payload["path"])
         try:
             if source.head(path).ours:
                 return "a model call of memem"
@@ -125,10 +131,10 @@ class Miner(Memem):
             found = self._mined(reading, job, jobs, engine)
             while reading.more:
                 reading = self._read(source, path, after=reading.offset)
-                found += self._mined(reading, job, jobs, engine)
+                found = found.joined(self._mined(reading, job, jobs, engine, found.replaced))
         except NotFound:
             return "gone"  # deleted before it was mined, or a program's scratch file
-        return f"{found} lessons"
+        return f"{len(found.new)} lessons"
 
     def _mined_together(self, reading: Session, job: Job, jobs: Jobs, engine: ModelEngine) -> bool:
         """Ask about this and other small sessions of its project at once; False when it is to be asked about alone."""
@@ -174,11 +180,14 @@ class Miner(Memem):
         return batch, pieces
 
     def _readable(self, job: Job) -> Session | None:
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path = self._source(), Path(job.payload["path"])
         try:
-            return None if source.head(path).ours else self._read(source, path)
+            return None if source.head(path).ours or source.excludes(path) else self._read(source, path)
         except MememError:
             return None  # its own turn tells why
+
+    def _source(self) -> ClaudeCode:
+        return ClaudeCode(self.config.dir, self.config.excluded_projects)
 
     def _read(self, source: ClaudeCode, path: Path, after: int | None = None) -> Session:
         if self._earlier is None:
@@ -191,7 +200,7 @@ class Miner(Memem):
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
-        source, path, end = ClaudeCode(self.config.dir), Path(job.payload["path"]), job.payload["end"]
+        source, path, end = self._source(), Path(job.payload["path"]), job.payload["end"]
         try:
             read = self._read(source, path, after=job.payload["start"])
         except NotFound:
@@ -202,9 +211,9 @@ class Miner(Memem):
             places=tuple(read.places[at] for at in inside),
             offset=min(end, read.offset),
         )
-        return f"{self._mined(reading, job, jobs, self._engine(job, model))} lessons"
+        return f"{len(self._mined(reading, job, jobs, self._engine(job, model)).new)} lessons"
 
-    def _mined(self, reading: Session, job: Job, jobs: Jobs, engine: Engine) -> int:
+    def _mined(self, reading: Session, job: Job, jobs: Jobs, engine: Engine, replaced: int = 0) -> Mined:
         scope = self._scope_of_session(reading)
 
         def held(read: Session, scope: Scope) -> Iterator[Part]:
@@ -214,13 +223,14 @@ class Miner(Memem):
                 jobs.between()
 
         commit = partial(self._commit, job, jobs, scope)
-        mined = mine_session(reading, self._gate(), scope, commit, engine=held)
-        new = [outcome for outcome in mined.outcomes if outcome.action != "skipped"]
-        if new:
-            jobs.enqueue(PLAYBOOK, scope.id, {"project": scope.id}, due=jobs.now(), stamp=new[-1].memory.id)
-        return len(new)
+        replaced += job.payload.get(REPLACED, 0)  # before it was interrupted
+        mined = mine_session(reading, self._gate(), scope, commit, engine=held, replaced=replaced)
+        if mined.new:
+            stamp = mined.new[-1].memory.id
+            jobs.enqueue(PLAYBOOK, scope.id, {"project": scope.id}, due=jobs.now(), stamp=stamp)
+        return mined
 
-    def _commit(self, job: Job, jobs: Jobs, scope: Scope, read: Session, part: Part) -> None:
+    def _commit(self, job: Job, jobs: Jobs, scope: Scope, read: Session, part: Part, replaced: int) -> None:
         if any(lines for _, lines in part.summary):
             self._grow_summary(read, scope, part)
         with jobs.fenced(job):
@@ -231,7 +241,7 @@ class Miner(Memem):
                 jobs.bury(PART, f"{read.path}#{part.start}-{part.end}", piece, part.lost)
             if job.kind == SESSION:
                 self._durable().remember_offset(read.path, read.identity, part.end, jobs.now())
-            jobs.progressed(job)
+            jobs.progressed(job, **{REPLACED: replaced})
 
     def _playbook_job(self, job: Job, _jobs: Jobs, _model: Model | None) -> str:
         scope = self.scope(job.payload["project"])
@@ -256,7 +266,7 @@ class Miner(Memem):
     def _nearest(self, text: str, scope: Scope) -> list[Memory]:
         return [item.memory for item in self.index.search(query_terms(text), _NEAREST, scope)]
 
-    def _remember(self, read: Session, part: Part) -> None:
+    def _remember(self, read: Session, part: Part, _replaced: int) -> None:
         if self.state:
             try:
                 self.state.remember_offset(read.path, read.identity, part.end, time.time())

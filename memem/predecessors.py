@@ -24,6 +24,7 @@ _NO_FILE_IN_REPOSITORY = "Nothing is written into your repository; a session beg
 ROWS: tuple[tuple[str, str, str], ...] = (
     (MEMEM, "MEMEM_DIR MEMEM_OBSIDIAN_VAULT MEMEM_VAULT CORTEX_DIR CORTEX_OBSIDIAN_VAULT", ""),
     (MEMEM, "MEMEM_INJECTION_MODE MEMEM_SHOW_BANNER MEMEM_SKIP_SYNC MEMEM_EXTRA_SESSION_DIRS", ""),
+    (MEMEM, "MEMEM_EXCLUDED_SESSION_PROJECTS CORTEX_EXCLUDED_SESSION_PROJECTS", ""),
     (MEMEM, "MEMEM_SESSION_START_LIMIT MEMEM_COMPACT_INDEX_LIMIT MEMEM_SESSION_START_PROMPT_BUDGET", ""),
     (MEMEM, "MEMEM_PYTHON", "Read by bootstrap.sh: the interpreter to use."),
     (MEMEM, "MEMEM_HOOK_DISABLE", "Read by the hooks: any value silences them."),
@@ -35,8 +36,8 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         MEMEM,
-        "MEMEM_EXCLUDED_SESSION_PROJECTS MEMEM_SUBPROCESS_PROMPT_PREFIXES",
-        "Name the folders to read yourself: `memem mine PATH`. memem's own calls are recognised without prefixes.",
+        "MEMEM_SUBPROCESS_PROMPT_PREFIXES",
+        "memem's own calls are recognised without prefixes.",
     ),
     (MEMEM, "MEMEM_RERANK_MODEL", _MODEL),
     (MEMEM, "MEMEM_HOOK_TASK_MODE", "Name the mode with each slice: `--task-mode`; prompts have none."),

@@ -498,6 +498,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # homes are taken away, and with them their processes
     for name in given.parts or PARTS:
         if name in NEED_SESSIONS and not given.sessions:
             print(f"{name}: needs --sessions FOLDER", file=sys.stderr)

@@ -4,6 +4,8 @@
     python benchmarks/mining/gold.py TRANSCRIPTS GOLD --json     the same for programs
     python benchmarks/mining/gold.py TRANSCRIPTS GOLD --show N   N random notes, to be read by eye
     python benchmarks/mining/gold.py TRANSCRIPTS GOLD --misses   lessons missed and must-nots stored
+    python benchmarks/mining/gold.py TRANSCRIPTS GOLD --model-server [--json]
+                                          what the path of a model loses, by scripts (see scripted.py)
 
 TRANSCRIPTS is a folder of Claude Code sessions, GOLD one of labels: per session `lessons` (keywords, evidence) and
 `must_not_store` (what, evidence). A lesson is found when one note holds two thirds of its keywords, found with cited
@@ -37,6 +39,14 @@ from memem.sources.claude_code import ClaudeCode  # noqa: E402
 from memem.sources.events import HUMAN, Event  # noqa: E402
 
 _HALVED = ("lessons_found", "found_with_evidence", "must_nots_stored", "notes", "human_notes")
+_PATH = (
+    "lessons_found",
+    "found_with_evidence",
+    "must_nots_stored",
+    "notes_citing_right_evidence",
+    "notes",
+    "length_max",
+)
 _LITERAL = re.compile(r"[\"“']([^\"”']{2,})[\"”']|(\S*\d\S*|\S+/\S+|\[[^\]]+\])")
 
 
@@ -54,6 +64,9 @@ def main(arguments: list[str]) -> None:
     if len(folders) != 2:
         raise SystemExit(__doc__)
     transcripts, gold = folders
+    if "--model-server" in arguments:
+        _scripted(transcripts, gold, as_json="--json" in arguments)
+        return
     started = time.perf_counter()
     mined = {path: _mined(path) for path in sorted(transcripts.rglob("*.jsonl"))}
     seconds = time.perf_counter() - started
@@ -69,6 +82,30 @@ def main(arguments: list[str]) -> None:
     else:
         for name, value in figures.items():
             print(f"{name:<28} {value}")
+
+
+def _scripted(transcripts: Path, gold: Path, *, as_json: bool) -> None:
+    """A table of all scripts."""
+    import scripted
+
+    labels = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(gold.glob("*.json"))]
+    turns = {transcripts / label["transcript"]: _mined(transcripts / label["transcript"]).turns for label in labels}
+    told = {}
+    for name in scripted.SCRIPTS:
+        run = scripted.mined(name, transcripts, labels)
+        notes = [(note, Lesson(content=note.lesson, kind=note.kind, evidence=note.evidence)) for note in run.notes]
+        mined = {
+            path: Mined(path, [lesson for note, lesson in notes if not of.keys().isdisjoint(note.evidence)], of)
+            for path, of in turns.items()
+        }
+        told[name] = {key: value for key, value in measure(mined, transcripts, gold, False).items() if key in _PATH}
+        told[name] |= run.figures
+    if as_json:
+        print(json.dumps(told, indent=1))
+        return
+    print(f"{'':<28} " + " ".join(f"{name:>22}" for name in told))
+    for figure in told["perfect"]:
+        print(f"{figure:<28} " + " ".join(f"{told[name][figure]:>22}" for name in told))
 
 
 def measure(mined: dict[Path, Mined], transcripts: Path, gold: Path, misses: bool) -> dict[str, Any]:

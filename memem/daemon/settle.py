@@ -9,7 +9,7 @@ from pathlib import Path
 
 from memem import consent
 from memem.config import Config
-from memem.sources.claude_code import transcripts
+from memem.sources.claude_code import ClaudeCode, transcripts
 from memem.state.jobs import SESSION, Jobs
 from memem.value import Value
 
@@ -30,6 +30,7 @@ def settle(config: Config, jobs: Jobs, paths: Iterable[Path] | None = None, *, e
     allowed = consent.read(config.dir)
     if not allowed.capture:
         return Settled()
+    source = ClaudeCode(config.dir, config.excluded_projects)
     found = (path for folder in config.session_dirs for path in transcripts(folder)) if paths is None else paths
     seen = older = queued = 0
     for path in found:
@@ -38,6 +39,8 @@ def settle(config: Config, jobs: Jobs, paths: Iterable[Path] | None = None, *, e
         except OSError:
             continue
         if not stat.S_ISREG(info.st_mode):
+            continue
+        if source.excludes(path):
             continue
         seen += 1
         if info.st_mtime < allowed.since and not allowed.history:

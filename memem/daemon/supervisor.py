@@ -2,7 +2,8 @@
 
 It holds the lock, knows which transcripts changed, and does no work itself. A worker that crashes five times within a
 minute ends it with a reason that stays until a person starts the miner again or another version does. When its own
-program is gone (the plugin was updated or removed) it ends without one: the next hook starts what is there by then.
+program is gone (the plugin was updated or removed), or its state folder, it ends without one: the next hook starts
+what is there by then.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Supervisor:
         self._now, self._monotonic, self._program = now, monotonic, program
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self._abandoned = threading.Event()
         self._lock = threading.Lock()
         self._changed: dict[str, float] = {}  # transcripts that were written to, and when they will have settled
         self._crashes: deque[float] = deque(maxlen=CRASHES)
@@ -86,7 +88,9 @@ class Supervisor:
         try:
             self._log.info("started", owner=identity())
             sweep_orphans()  # children of a miner that was killed; behind the lock, because it may take seconds
-            code = self._serve()
+            code = self._serve(held)
+            if self._abandoned.is_set():
+                return code  # whoever deletes a folder wants nothing new in it
             self._free(lambda jobs: jobs.reclaim())  # its worker may have been killed with a job in hand
             self._log.info("ended", code=code)
             return code
@@ -105,6 +109,11 @@ class Supervisor:
         """Look at the queue now."""
         self._wake.set()
 
+    def abandon(self) -> None:
+        """The state folder is going, or is elsewhere now: end, and write nothing any more."""
+        self._abandoned.set()
+        self.stop()
+
     def blind(self) -> None:
         """Nobody will notify: look now and then."""
         self._look_seconds, self._scan_seconds = _BLIND_SECONDS
@@ -119,10 +128,13 @@ class Supervisor:
             held = lock.acquire(self._config.dir)
         return held
 
-    def _serve(self) -> int:
+    def _serve(self, held: lock.Lock) -> int:
         due = True  # what happened before this process began
         scanned = self._monotonic()
         while not self._stop.is_set():
+            if not held.lies_in(self._config.dir):
+                self.abandon()
+                return DONE
             if not consent.read(self._config.dir).active:
                 self._log.info("opted_out")
                 return DONE

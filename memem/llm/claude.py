@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memem.errors import (
@@ -46,6 +47,18 @@ _OWN = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
 }
+# Becomes the program, which the kernel then kills with its owner, be that killed itself. Asking for it between fork and
+# exec is not safe with threads; this asks in a process of its own. The thread that called `run` outlives its child.
+_TIED = """
+import os, sys
+try:
+    import ctypes
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+except (ImportError, AttributeError, OSError):
+    pass
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
 _FLAGS = (
     "--no-session-persistence", "--setting-sources", "", "--strict-mcp-config", "--tools", "",
     "--disable-slash-commands", "--settings", '{"disableAllHooks":true}', "--max-turns", "1", "--effort", "low",
@@ -79,6 +92,8 @@ class Claude:
 
     def __init__(self, environ: Mapping[str, str], folder: str, model: str = "", seconds: float = 120) -> None:
         self._environ = {key: value for key, value in environ.items() if not OF_A_SESSION.fullmatch(key)} | _OWN
+        # Nobody is left to hold an orphan to its deadline: where no kernel ends it, it does so itself.
+        self._environ["API_TIMEOUT_MS"] = str(int(seconds * 1000))
         self._folder = folder
         self._model = model or _MODEL
         self._seconds = seconds
@@ -101,16 +116,16 @@ class Claude:
         arguments = ["-p", "--model", self._model, *_FLAGS, "--json-schema", json.dumps(schema)]
 
         def once(question: str) -> Reply:
-            return self._reply(self._run(arguments, question.encode("utf-8", "replace"), self._seconds, stop))
+            return self._reply(self._run(arguments, question.encode("utf-8", "replace"), self._seconds, stop, _tie()))
 
         return settled(once, prompt, schema)
 
-    def _run(self, arguments: list[str], stdin: bytes, seconds: float, stop: Any) -> Finished:
+    def _run(self, arguments: list[str], stdin: bytes, seconds: float, stop: Any, tie: Sequence[str] = ()) -> Finished:
         program = _program(self._environ)
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)  # noqa: PTH103
             return run(
-                [program, *arguments],
+                [*tie, program, *arguments],
                 stdin=stdin, env=self._environ, cwd=self._folder, deadline_seconds=seconds,
                 output_limit=2 * REPLY_LIMIT,  # the answer stands in it twice
                 stop=stop, stop_grace_seconds=_STOP_GRACE_SECONDS,
@@ -168,6 +183,13 @@ def _program(environ: Mapping[str, str]) -> str:
         if folder.startswith("/") and os.path.isfile(path) and os.access(path, os.X_OK):  # noqa: PTH113
             return path
     raise ModelUnusable("there is no claude on the PATH or in ~/.local/bin: install Claude Code, or set MEMEM_LLM")
+
+
+def _tie() -> list[str]:
+    """What a command line begins with whose process is to die with this one; nothing where the system cannot."""
+    if sys.platform != "linux" or not sys.executable:
+        return []
+    return [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid())]
 
 
 def _opened(stdout: bytes) -> Envelope | None:

@@ -20,10 +20,9 @@ from memem.sources.recalled import Recalled, recalled
 from memem.state.store import State
 from memem.value import Value
 
-# One run may be wrong about everything: what it would replace beyond this (or a tenth of the project) is kept beside,
-# and `memem conflicts` asks a human.
+# One run over a session may be wrong about everything: what it would replace beyond this (or a tenth of the project) is
+# kept beside, and `memem conflicts` asks a human.
 MOST_REPLACED = 5
-
 
 # A session is read whole, because a lesson of its new part may need what was said before; a huge one in windows.
 WINDOW_BYTES = 48_000_000
@@ -72,6 +71,8 @@ class Part(Value):
 
 # Turns the new part of a session into drafts, in order; each part is saved before the next is asked for.
 Engine = Callable[[Session, Scope], Iterable[Part]]
+# Called when the notes of a part are durable, with how many notes the run has replaced by then.
+Commit = Callable[[Session, Part, int], None]
 
 
 class Mined(Value):
@@ -86,6 +87,16 @@ class Mined(Value):
     skipped: int = 0
     unchanged: bool = False
     earlier: bool = False  # what was not mined now, a published memem had mined
+
+    @property
+    def new(self) -> tuple[Outcome, ...]:
+        """What was not known."""
+        return tuple(outcome for outcome in self.outcomes if outcome.action != "skipped")
+
+    @property
+    def replaced(self) -> int:
+        """How many notes it replaced."""
+        return sum(len(outcome.replaced) for outcome in self.outcomes)
 
     def joined(self, later: Mined) -> Mined:
         """This and what came of a later window of the same session."""
@@ -156,12 +167,15 @@ def mine_session(
     read: Session,
     gate: Gate,
     scope: Scope,
-    commit: Callable[[Session, Part], None],
+    commit: Commit,
     *,
     engine: Engine = patterns,
     dry_run: bool = False,
+    replaced: int = 0,
 ) -> Mined:
     """Offer what an engine finds in a session to the gate; `commit` each part once its notes are durable.
+
+    `replaced` notes the same run has replaced before, in an earlier window or before it was interrupted.
 
     What the agent only repeats of what memem told it is not offered: it would be a second note, or confirm a guess.
 
@@ -177,21 +191,21 @@ def mine_session(
     refused: list[str] = []
     echoed = 0
     echoes = read.echoes
-    left = min(MOST_REPLACED, max(gate.live_in(scope) // 10, 1))
+    most = min(MOST_REPLACED, max(gate.live_in(scope) // 10, 1))
     for part in engine(read, scope):
         for draft in part.drafts:
             if echoes.holds(draft.content, draft.evidence):
                 echoed += 1
                 continue
             try:
-                outcome = _offered(gate, draft, scope, dry_run=dry_run, most=left)
+                outcome = _offered(gate, draft, scope, dry_run=dry_run, most=max(most - replaced, 0))
             except BadInput as error:
                 refused.append(str(error))
             else:
                 outcomes.append(outcome)
-                left -= len(outcome.replaced)
+                replaced += len(outcome.replaced)
         if not dry_run:
-            commit(read, part)
+            commit(read, part, replaced)
     return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused), echoed=echoed)
 
 

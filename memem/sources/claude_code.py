@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from memem.errors import NotFound, Unavailable
 from memem.sources.events import Event
+from memem.sources.excluded import Excluded
 from memem.sources.records import Decoder, Recent, Record
 from memem.sources.words import is_of_miner
 from memem.value import Value
@@ -38,10 +39,14 @@ class Head(Value):
 
 
 class ClaudeCode:
-    """The source of Claude Code's sessions. `state` is memem's state folder: what ran in there is its own."""
+    """The source of Claude Code's sessions. `state` is memem's state folder: what ran in there is its own.
 
-    def __init__(self, state: str = "") -> None:
+    `excluded` names projects whose sessions are left alone.
+    """
+
+    def __init__(self, state: str = "", excluded: str = "") -> None:
         self._state = os.path.normpath(state) if state else ""
+        self.excluded = Excluded(excluded)
 
     def sessions(self, folder: str) -> Iterator[Path]:
         """Transcripts below a folder (or the file itself) in order of their paths, without memem's own."""
@@ -50,8 +55,17 @@ class ClaudeCode:
                 ours = self.head(path).ours
             except (NotFound, Unavailable):
                 continue
-            if not ours:
+            if not ours and not self.excludes(path):
                 yield path
+
+    def excludes(self, path: Path) -> bool:
+        """Whether a transcript is of a project that the user excluded."""
+        if not self.excluded or self.excluded.holds_path(path):
+            return bool(self.excluded)
+        try:
+            return self.excluded.holds_folder(self.head(path).folder)
+        except (NotFound, Unavailable):
+            return False  # whoever reads it says so
 
     def head(self, path: Path) -> Head:
         """The session, folder and owner of a transcript, from its first records.

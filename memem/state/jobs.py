@@ -143,9 +143,13 @@ class Jobs:
                 with suppress(LeaseLost):
                     self.failed(_job(row), reason)
 
-    def progressed(self, job: Job) -> None:
-        """Part of the job is durable: earlier attempts no longer count. Call it inside `fenced`."""
-        self.connection.execute("UPDATE jobs SET attempts = 0 WHERE id = ?", (job.id,))
+    def progressed(self, job: Job, **about: Any) -> None:
+        """Part of the job is durable: earlier attempts no longer count. Call it inside `fenced`.
+
+        What is told `about` it stands in its payload, should it be interrupted, until it is asked for anew.
+        """
+        payload = json.dumps({**job.payload, **about}, ensure_ascii=False)
+        self.connection.execute("UPDATE jobs SET attempts = 0, payload = ? WHERE id = ?", (payload, job.id))
 
     def done(self, job: Job, note: str = "") -> None:
         """The job is finished; it becomes pending again when it was asked for meanwhile.

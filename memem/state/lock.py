@@ -42,6 +42,15 @@ class Lock:
         """Let another miner begin."""
         os.close(self._handle)
 
+    def lies_in(self, folder: str) -> bool:
+        """Whether its file is still the one of a state folder; another miner could lock another one."""
+        try:
+            return os.path.samestat(os.fstat(self._handle), os.stat(f"{folder}/{FILE}"))  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # it cannot be looked at now
+
 
 def acquire(folder: str) -> Lock | None:
     """Take the lock of a state folder; None while another process holds it.

@@ -59,14 +59,12 @@ def search(
         worth = how.get("worth", lambda _: 1.0)
         return found.replace(passages=_one_each(found.passages, sum(worth(stem) for stem, _ in terms)))
 
-    def meant(folder: str, project: str) -> bool:
-        return belongs(folder) or (bool(project) and remembered(project) and not Path(folder).is_dir())
-
     if archive is None:
         return scanned()
     words = topics(query) or tuple(stem for stem, _ in terms)
     order = order.replace(when=order.when or named(query, datetime.now(UTC).date()))
     try:
+        meant = _meant(source, belongs, remembered)
         turns = archive.find(words, limit, meant, stop=lambda: bounds.clock() >= end, order=order)
         begin = _beginnings(archive)
     except StateUnavailable:
@@ -79,6 +77,18 @@ def search(
     digits = 3 if order.by_session else 1
     ranked = sorted([*indexed, *other], key=lambda passage: (round(passage.score, digits), passage.at), reverse=True)
     return found.replace(passages=tuple(ranked[:limit]))
+
+
+def _meant(
+    source: ClaudeCode, belongs: Callable[[str], bool], remembered: Callable[[str], bool]
+) -> Callable[[str, str], bool]:
+    """Whether an archived session is meant, by its folder and its project; it may be excluded by now."""
+
+    def meant(folder: str, project: str) -> bool:
+        known = belongs(folder) or (bool(project) and remembered(project) and not Path(folder).is_dir())
+        return known and not source.excluded.holds_folder(folder)
+
+    return meant
 
 
 def topics(query: str) -> tuple[str, ...]:

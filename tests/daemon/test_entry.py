@@ -22,6 +22,7 @@ from memem.daemon import entry
 from memem.state import lock
 from memem.state.jobs import Jobs
 from memem.state.store import open_state
+from tests.daemon.guard import guarded
 from tests.faults.conftest import obey_permissions
 from tests.home import ROOT
 from tests.sources.transcripts import user, write
@@ -124,7 +125,7 @@ def _memem(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_starting_and_stopping_again_and_again_ends_as_the_last_word_says(config: Config) -> None:
-    try:
+    with guarded(config.dir):
         for _ in range(3):
             assert _memem("miner", "start").returncode == 0
             assert lock.owner(config.dir)
@@ -136,7 +137,6 @@ def test_starting_and_stopping_again_and_again_ends_as_the_last_word_says(config
         for one in several:
             one.join()
         assert lock.owner(config.dir)
-    finally:
         assert _memem("miner", "stop", "--forget").returncode == 0
     assert lock.owner(config.dir) is None
     assert not consent.read(config.dir).capture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,10 @@ from memem.process import started
 from memem.state import lock
 from memem.state.jobs import DEAD, MOST_ATTEMPTS, SESSION, Jobs
 from memem.state.store import open_state
+from tests.daemon.guard import PATIENCE, guarded, soon
 from tests.daemon.test_worker import Log
+from tests.home import ROOT
 from tests.sources.transcripts import agent, user, write
-
-_PATIENCE = 20.0
-
-
-def _soon(is_so: Callable[[], bool]) -> bool:
-    until = time.monotonic() + _PATIENCE
-    while not is_so() and time.monotonic() < until:
-        threading.Event().wait(0.02)
-    return is_so()
 
 
 @pytest.fixture
@@ -120,14 +114,10 @@ def running(allowed: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config
     ):
         monkeypatch.setenv(name, value)
     Path(allowed.session_dirs[0]).mkdir(parents=True)
-    entry.start()
-    assert _soon(lambda: bool((owner := lock.owner(allowed.dir)) and owner.pid))
-    yield allowed
-    consent.withdraw(allowed.dir)
-    owner = lock.owner(allowed.dir)
-    if owner and owner.pid:
-        os.kill(owner.pid, signal.SIGTERM)
-    assert _soon(lambda: lock.owner(allowed.dir) is None), "it ends when it is told to"
+    with guarded(allowed.dir):
+        entry.start()
+        assert soon(lambda: bool((owner := lock.owner(allowed.dir)) and owner.pid))
+        yield allowed
 
 
 def _notes(config: Config) -> list[Path]:
@@ -145,7 +135,7 @@ RULE = "From now on always run the tests with uv run poe test, because bare pyte
 
 def test_a_session_that_settles_is_mined_without_any_hook(running: Config) -> None:
     _talk(running, "one", RULE)
-    assert _soon(lambda: bool(_notes(running)))
+    assert soon(lambda: bool(_notes(running)))
 
 
 def test_the_hook_s_word_wakes_it_and_opting_out_ends_it(running: Config) -> None:
@@ -153,7 +143,7 @@ def test_the_hook_s_word_wakes_it_and_opting_out_ends_it(running: Config) -> Non
     assert owner
     consent.write(running.dir, Consent(capture=True, mining=True, stopped=True))
     supervisor.wake(running.dir)
-    assert _soon(lambda: not started(owner.pid))
+    assert soon(lambda: not started(owner.pid))
     assert not Path(running.dir, STOPPED).exists()
 
 
@@ -163,10 +153,66 @@ def test_p1_killed_at_any_point_it_leaves_no_process_and_resumes(running: Config
         owner = lock.owner(running.dir)
         assert owner and owner.pid
         os.kill(owner.pid, signal.SIGKILL)
-        assert _soon(lambda: lock.owner(running.dir) is None)
+        assert soon(lambda: lock.owner(running.dir) is None)
         entry.ensure(running)
-        assert _soon(lambda: bool((now := lock.owner(running.dir)) and now.pid))
-    assert _soon(lambda: bool(_notes(running)))
+        assert soon(lambda: bool((now := lock.owner(running.dir)) and now.pid))
+    assert soon(lambda: bool(_notes(running)))
+
+
+def _pid(config: Config) -> int:
+    owner = lock.owner(config.dir)
+    assert owner and owner.pid
+    return owner.pid
+
+
+def test_p1_a_state_folder_that_is_deleted_takes_its_miner_with_it(running: Config) -> None:
+    pid = _pid(running)
+    shutil.rmtree(running.dir)
+    assert soon(lambda: not started(pid))
+    assert not Path(running.dir).exists(), "it writes nothing where it was told to be gone"
+
+
+def test_p1_a_state_folder_that_is_moved_away_takes_its_miner_with_it(running: Config) -> None:
+    pid = _pid(running)
+    away = Path(running.dir).rename(f"{running.dir}.old")
+    Path(running.dir).mkdir(mode=0o700)
+    consent.write(running.dir, consent.read(str(away)))
+    assert soon(lambda: not started(pid)), "another may have taken its place"
+
+
+def test_p1_a_lock_that_is_gone_is_noticed_at_the_next_word(running: Config) -> None:
+    pid = _pid(running)
+    Path(running.dir, lock.FILE).unlink()
+    supervisor.wake(running.dir)
+    assert soon(lambda: not started(pid))
+
+
+def test_p1_a_worker_ends_when_the_state_folder_is_deleted(allowed: Config) -> None:
+    watched = _supervisor(allowed, "sleep 60")
+    unfollow = follow(allowed, watched)
+    threading.Timer(0.5, shutil.rmtree, [allowed.dir]).start()
+    began = time.monotonic()
+    assert watched.run() == 0
+    unfollow()
+    assert time.monotonic() - began < PATIENCE
+    assert not Path(allowed.dir).exists()
+
+
+def test_p1_a_test_that_is_killed_leaves_no_miner(allowed: Config) -> None:
+    script = f"""
+import os, sys
+from tests.daemon.guard import guarded, soon
+from memem.daemon import entry
+from memem.state import lock
+with guarded(sys.argv[1]):
+    entry.start()
+    assert soon(lambda: bool((owner := lock.owner(sys.argv[1])) and owner.pid))
+    print(lock.owner(sys.argv[1]).pid, flush=True)
+    os.kill(os.getpid(), {signal.SIGKILL})
+"""
+    environ = os.environ | {"HOME": str(Path(allowed.dir).parent), "MEMEM_DIR": allowed.dir, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script, allowed.dir], env=environ, capture_output=True, text=True)
+    assert soon(lambda: not started(int(done.stdout))), done.stderr
 
 
 def _is_of_version(config: Config, version: str) -> None:
@@ -180,7 +226,7 @@ def test_h5_an_older_version_s_miner_is_replaced(running: Config) -> None:
     assert before
     _is_of_version(running, "0.0.1")
     entry.ensure(running)
-    assert _soon(lambda: bool((now := lock.owner(running.dir)) and now.pid and now.pid != before.pid))
+    assert soon(lambda: bool((now := lock.owner(running.dir)) and now.pid and now.pid != before.pid))
 
 
 def test_h5_the_new_miner_waits_for_an_older_one_that_still_puts_its_work_down(allowed: Config) -> None:
@@ -262,9 +308,9 @@ def test_what_settles_during_a_pause_is_not_forgotten(allowed: Config) -> None:
         return 0
 
     watched._work = work  # type: ignore[method-assign]
-    patience = threading.Timer(_PATIENCE, watched.stop)
+    patience = threading.Timer(PATIENCE, watched.stop)
     patience.start()
-    assert watched._serve() == 0
+    assert watched.run() == 0
     patience.cancel()
     assert len(begun) == 2
     assert begun[1] - begun[0] >= 0.3
@@ -305,7 +351,7 @@ def _is_public(path: Path) -> bool:
 def test_all_files_of_the_miner_are_private(running: Config) -> None:
     _supervisor(running, "")._halt("for the test")
     _talk(running, "one", RULE)
-    assert _soon(lambda: bool(_notes(running)) and Path(running.dir, "miner.log").exists())
+    assert soon(lambda: bool(_notes(running)) and Path(running.dir, "miner.log").exists())
     supervisor.wake(running.dir)
     public = [path for path in Path(running.dir).rglob("*") if "pycache" not in str(path) and _is_public(path)]
     supervisor.forgive(running.dir)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -23,7 +25,9 @@ from memem.errors import (
 )
 from memem.llm.claude import Claude
 from memem.llm.protocol import Answer
-from memem.process import never
+from memem.process import never, started
+from tests.daemon.guard import soon
+from tests.home import ROOT
 
 from .servers import GOOD, SCHEMA
 
@@ -283,3 +287,28 @@ def test_messages_never_repeat_what_the_program_said(claude: Fake) -> None:
     claude.says(failing("invalid_request", 400, errors=["secret prompt"]), code=1)
     assert "Something is wrong" not in str(claude.fault())
     assert "secret" not in str(claude.fault())
+
+
+ASKING = f"""
+import sys; sys.path.insert(0, {str(ROOT)!r})
+from memem.llm.claude import Claude
+from memem.process import never
+home = sys.argv[1]
+Claude({{"HOME": home, "PATH": home + "/bin:/usr/bin:/bin"}}, home + "/empty").ask("", {{}}, stop=never)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_p1_client_ends_with_an_owner_that_is_killed(claude: Fake) -> None:
+    claude.script('trap \'\' TERM; echo $$ >"$HOME/pid.tmp"; mv "$HOME/pid.tmp" "$HOME/pid"; exec sleep 600')
+    with subprocess.Popen([sys.executable, "-c", ASKING, str(claude.root)]) as owner:
+        assert soon((claude.root / "pid").exists)
+        owner.kill()
+    assert soon(lambda: not started(int((claude.root / "pid").read_text())))
+
+
+def test_p1_client_carries_its_deadline(claude: Fake) -> None:
+    claude.script('echo "$API_TIMEOUT_MS" >"$HOME/timeout"; exit 1')
+    with pytest.raises(ModelUnusable):
+        Claude(claude.environ, str(claude.folder), "", 90).ask("", SCHEMA, stop=never)
+    assert (claude.root / "timeout").read_text() == "90000\n"

@@ -28,7 +28,7 @@ from memem.llm.protocol import MAX_OUTPUT_TOKENS, Answer, asked
 from memem.mining.chunks import Chunk, chunks, halves, render
 from memem.mining.extraction import SCHEMA, _target
 from memem.mining.model import LIKELY_MODEL, Model
-from memem.mining.session import Session, read_session
+from memem.mining.session import MOST_REPLACED, Session, read_session
 from memem.models import UNCONFIRMED, Draft, Memory
 from memem.sources.claude_code import ClaudeCode
 from memem.state.jobs import DEAD, SESSION, Jobs
@@ -224,6 +224,79 @@ def test_l18_one_run_replaces_a_few_notes_at_most_and_asks_about_the_rest(memem:
     assert len(gone) == 1, "a tenth of twelve"
     asked = [conflict for conflict in memem.conflicts() if "says otherwise" in conflict.what]
     assert len(asked) >= 5
+
+
+@pytest.fixture
+def harbor(memem: Memem) -> list[Memory]:
+    """Sixty notes of a project, ten of which a session will call wrong."""
+    for number in range(50):
+        memem.save(Draft(content=f"Crane {number} lifts {number * 7 + 3} tonnes at low tide."), "local:harbor")
+    rooms = "alpha bravo candle dorado eagle falcon garnet harvest ivory jasper".split()
+    return [
+        memem.save(Draft(content=f"The {room} room books {room} payments."), "local:harbor").memory for room in rooms
+    ]
+
+
+def _denied(harbor: list[Memory]) -> Callable[[str], dict[str, Any]]:
+    """A model that finds wrong whatever note it is shown."""
+
+    def answer(prompt: str) -> dict[str, Any]:
+        piece = prompt.rpartition("The piece of the session:")[2]
+        number = json.loads(piece.strip().splitlines()[-1])["n"]
+        return said(
+            *(
+                LESSON
+                | {"action": "supersede", "target": note.id8, "evidence": [number]}
+                | {"lesson": f"Nobody books {note.body.split()[1]} payments in room {number} any more."}
+                for note in harbor
+                if note.id8 in prompt and f"Nobody uses {note.body.split()[1]}" in piece
+            )
+        )
+
+    return answer
+
+
+def _denying(session: Path, harbor: list[Memory]) -> None:
+    for note in harbor:
+        write(session, user(f"Nobody uses {note.body.split()[1]}: {note.body} " + "berths " * 1000), append=True)
+
+
+def _gone(memem: Memem, harbor: list[Memory]) -> int:
+    return sum(not memory.live for memory in memem.get([note.id for note in harbor])[0])
+
+
+def test_l9_what_a_run_may_replace_counts_over_all_windows_of_a_session(
+    memem: Memem, mined: Any, session: Path, harbor: list[Memory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memem.mining.session.WINDOW_BYTES", 10_000)
+    _denying(session, harbor)
+    llm = Scripted(_denied(harbor))
+    mined(llm)
+    assert len(llm.prompts) >= 5
+    assert 0 < _gone(memem, harbor) <= MOST_REPLACED, "each window alone would have replaced two"
+
+
+def test_l9_what_a_run_has_replaced_counts_after_it_was_interrupted(
+    memem: Memem, mined: Any, session: Path, harbor: list[Memory], monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr("memem.mining.model.chunks", lambda read, redact: chunks(read, redact, 10_000))
+    _denying(session, harbor)
+    answers: list[Any] = [_denied(harbor)] * 4
+    with pytest.raises(Paused):
+        mined(Scripted(*answers, TransientError("the network is away")))
+    gone = _gone(memem, harbor)
+    assert 0 < gone <= 5
+    assert memem.state
+    jobs = Jobs(memem.state.connection, now=clock)
+    (job,) = [job for job in jobs.listed() if job.kind == SESSION]
+    jobs.later(job, clock(), "paused")
+    job = jobs.claim(SESSION)
+    assert job
+    memem.run(job, jobs, Model(Scripted(_denied(harbor)), memem.ledger(), BUDGET))
+    assert _gone(memem, harbor) == 5
+    write(session, user(f"Nobody uses jasper: {harbor[-1].body}"), append=True)
+    mined(Scripted(_denied(harbor)))
+    assert _gone(memem, harbor) == 6, "a session that has grown is another run"
 
 
 def test_l9_a_refused_chunk_goes_to_the_dead_letters_and_the_others_go_on(
