@@ -152,14 +152,16 @@ class Index:
             best = self.notes(where, (project, 2), f"layer, importance DESC, updated DESC, id LIMIT {int(most)}")
             found.update((item.row, item) for item in best)
         names = list(dict.fromkeys([*ids, *(item.memory.id for item in found.values())]))
-        where = f"id IN ({','.join('?' * len(names))}) AND {_IN_SCOPE.format(_marks(scope))}"
-        found.update((item.row, item) for item in self.notes(where, (*names, *scope.names, 2)))
+        where = f"id IN ({','.join('?' * len(names))}) AND rowid NOT IN ({','.join('?' * len(found))})"
+        more = self.notes(where, (*names, *found))
+        found.update((item.row, item) for item in more if scope.holds(item.memory.project) and item.memory.live)
         return sorted(found.values(), key=lambda item: (item.memory.layer, item.memory.id))
 
     def paths_in_scope(self, scope: Scope, names: Sequence[str]) -> list[tuple[int, list[str]]]:
         """Row and globs of the live notes of a scope that may concern a file whose path has these names in it."""
         marks = ",".join("?" * (len(names) + 1))
-        query = f"""SELECT DISTINCT notes.rowid, paths FROM globs JOIN notes ON notes.rowid = globs.note
+        # CROSS keeps SQLite from going through the notes of the projects instead.
+        query = f"""SELECT DISTINCT notes.rowid, paths FROM globs CROSS JOIN notes ON notes.rowid = globs.note
             WHERE globs.name IN ({marks}) AND {_IN_SCOPE.format(_marks(scope))}"""  # noqa: S608
         rows = self.connection.execute(query, ("", *names, *scope.names, 2))
         return [(row[0], row[1].split(LIST_SEPARATOR)) for row in rows]

@@ -44,7 +44,7 @@ CREATE = (
     "CREATE INDEX notes_id ON notes (id)",
     "CREATE INDEX notes_prefix ON notes (lower(id))",
     "CREATE INDEX notes_weight ON notes (project, layer, importance DESC, updated DESC)",
-    "CREATE INDEX notes_kind ON notes (project, kind)",
+    "CREATE INDEX notes_kind ON notes (project, kind, layer)",
     "CREATE INDEX notes_read ON notes (read_ns)",
     # All that a sync looks at, without the notes' texts between.
     "CREATE INDEX notes_settled ON notes (path, etag) WHERE settled = 1",
