@@ -67,8 +67,10 @@ def choose(found: Sequence[Candidate], uses: Mapping[str, int], kept: Sequence[s
     chosen: list[str] = []
     left = MOST_UNITS
     for item in usable:
+        if len(chosen) == MOST:
+            break
         size = body_size(item)
-        if size <= left and len(chosen) < MOST:
+        if size <= left:
             chosen.append(item.memory.id)
             left -= size
     return chosen

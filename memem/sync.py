@@ -44,33 +44,33 @@ def sync(
         sqlite.Error: the index cannot be written.
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
-    known = index.entries()
-    done = {"changed": 0, "unchanged": 0, "problems": 0}
-    stale: list[File] = []
-    for file in vault.files():
-        entry = known.pop(file.path, None)
+    settled = index.settled()
+    known = settled | index.unsettled()
+    stale, same = vault.differing(settled)
+    done = {"changed": 0, "unchanged": len(same), "problems": 0}
+    for path in same:
+        del known[path]
+    for file in stale:
+        known.pop(file.path, None)
         if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
-            known = {path: entry for path, entry in known.items() if not path.startswith(file.path)}
-        if _is_current(file, entry):
-            done["unchanged"] += 1
-        else:
-            stale.append(file)
+            known = {path: etag for path, etag in known.items() if not path.startswith(file.path)}
     # Others get their turn between two batches, and find what is there already.
     for start in range(0, len(stale), _BATCH):
         with sqlite.transaction(index.connection):
             for file in stale[start : start + _BATCH]:
                 done[_sync_file(vault, index, file, index.entry(file.path), now_ns)] += 1
+    index.tidy(done["changed"])
     removed, gone = _forget(index, known, bury) if known else (0, ())
     return Synced(removed=removed, gone=gone, **done)
 
 
 def _forget(
-    index: IndexWriter, known: dict[str, Entry], bury: Callable[[tuple[Memory, ...]], None]
+    index: IndexWriter, known: dict[str, str], bury: Callable[[tuple[Memory, ...]], None]
 ) -> tuple[int, tuple[Memory, ...]]:
     """Remove the rows of files that are not there any more; answers how many, and the memories that are in no file."""
     with sqlite.transaction(index.connection):
         # A row that another process has written since we looked is of a file that has come back.
-        missing = [path for path, entry in known.items() if index.entry(path) == entry]
+        missing = [path for path, etag in known.items() if (entry := index.entry(path)) and entry.etag == etag]
         lost = {path: item.memory for path in missing for item in index.notes("path = ?", (path,))}
         for path in missing:
             index.remove(path)
@@ -97,7 +97,7 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
         data = vault.read(file.path)
     except OSError as error:
         return _keep_last_good(index, file, entry, f"cannot be read ({error.strerror})", now_ns)
-    fresh = Entry(path=file.path, etag=file.etag, hash=content_hash(data), read_ns=now_ns)
+    fresh = _seen(file, content_hash(data), now_ns)
     if entry and entry.hash == fresh.hash and not entry.problem:
         index.refresh(fresh)
         return "unchanged"
@@ -107,7 +107,7 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
     cut_short = not read.memory.body or not ("\n" in read.memory.body or data.endswith((b"\n", b"\r")))
     if read.problem and "closing" in read.problem and entry and entry.hash and cut_short:
         return _keep_last_good(index, file, entry, "cut short: half synced?", now_ns)
-    fresh = fresh.replace(problem=read.problem)
+    fresh = _seen(file, fresh.hash, now_ns, read.problem)
     # The same bytes may read better than before: their row was kept for a file that has come back since.
     if entry and (entry.hash, entry.problem) == (fresh.hash, fresh.problem):
         index.refresh(fresh)
@@ -118,19 +118,19 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
 
 def _is_current(file: File, entry: Entry | None) -> bool:
     """Whether the index knows a file as it is, going by its stat."""
-    if entry is None or file.problem or entry.problem:
-        return False
-    return entry.etag == file.etag and not _racy(entry)
+    return entry is not None and entry.settled and entry.etag == file.etag and not file.problem
 
 
-def _racy(entry: Entry) -> bool:
-    modified_ns = int(entry.etag.partition("-")[0] or "0", 16)
-    return entry.read_ns - modified_ns < _SETTLE_NS
+def _seen(file: File, content: str, now_ns: int, problem: str = "") -> Entry:
+    """What the index is to know of a file that was looked at now."""
+    modified_ns = 0 if problem else int(file.etag.partition("-")[0] or "0", 16)
+    settled = not problem and now_ns - modified_ns >= _SETTLE_NS
+    return Entry(path=file.path, etag=file.etag, hash=content, read_ns=now_ns, problem=problem, settled=settled)
 
 
 def _keep_last_good(index: IndexWriter, file: File, entry: Entry | None, problem: str, now_ns: int) -> str:
     """A file that says nothing now keeps the row it had; without one it is only listed as a problem."""
-    listed = Entry(path=file.path, etag=file.etag, hash=entry.hash if entry else "", read_ns=now_ns, problem=problem)
+    listed = _seen(file, entry.hash if entry else "", now_ns, problem)
     if entry:
         index.refresh(listed)
     else:

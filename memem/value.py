@@ -15,6 +15,9 @@ else:
         return lambda cls: cls
 
 
+_put = object.__setattr__
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class ValueType(type):
     """Turns the annotations of a class body into slots and their right-hand sides into defaults."""
@@ -47,16 +50,15 @@ class Value(metaclass=ValueType):
     else:
 
         def __init__(self, **given):
-            defaults = self.__defaults__
-            for field in self.__fields__:
-                if field in given:
-                    object.__setattr__(self, field, given.pop(field))
-                elif field in defaults:
-                    object.__setattr__(self, field, defaults[field])
-                else:
-                    raise TypeError(f"{type(self).__name__} needs {field}")
-            if given:
-                raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(given))}")
+            values, put = self.__defaults__ | given, _put
+            try:
+                for field in self.__fields__:
+                    put(self, field, values[field])
+            except KeyError:
+                raise TypeError(f"{type(self).__name__} needs {field}") from None
+            if len(values) != len(self.__fields__):
+                unknown = sorted(given.keys() - set(self.__fields__))
+                raise TypeError(f"{type(self).__name__} has no field {', '.join(unknown)}")
 
         def __setattr__(self, field, _value):
             raise AttributeError(f"{type(self).__name__}.{field} is frozen; use replace()")

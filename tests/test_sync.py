@@ -125,7 +125,7 @@ def test_a_touched_note_is_unchanged(world):
     world.sync()
     world.write("a.md", text("Redis is on 6380"), at=NOW - HOUR + 5)
     assert world.sync() == Synced(unchanged=1)
-    assert world.index.entries()["memories/a.md"].etag == world.vault.stat("memories/a.md")
+    assert world.index.entry("memories/a.md").etag == world.vault.stat("memories/a.md")
 
 
 def test_one_written_note_is_brought_up_to_date_alone(world):
@@ -237,14 +237,14 @@ def test_a_folder_that_cannot_be_listed_keeps_its_rows(world, monkeypatch):
     world.write("a.md", text("Redis is on 6380"))
     world.write("sub/b.md", text("Valkey is on 6381"))
     world.sync()
-    real = os.scandir
+    real = os.open
 
-    def refuse(path):
+    def refuse(path, *rest, **more):
         if str(path).rstrip("/").endswith("memories/sub"):
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return real(path, *rest, **more)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert world.sync() == Synced(unchanged=1, problems=1)
     assert world.found("valkey") == ["memories/sub/b.md"]
     assert world.index.problems() == [("memories/sub/", "cannot be listed (Permission denied)")]

@@ -37,7 +37,7 @@ _INTRODUCTION = (
 def session_start(call: Call) -> str:
     """Identity and standing notes in full, the others by title; a welcome the first time."""
     from memem.recall.render import session_block
-    from memem.recall.slices import for_session, is_behind
+    from memem.recall.slices import for_session, is_behind, leading
 
     config = call.config
     state = call.state()
@@ -50,9 +50,13 @@ def session_start(call: Call) -> str:
     query = call.query(index, limit=config.session_start_limit, budget=config.session_start_budget)
     # The sync that starts beside this hook reads what was edited while no session ran; it is worth a moment's wait.
     until = time.monotonic() + _SYNC_SECONDS
-    while is_behind(index, query, config.memory_root) and time.monotonic() < until:
+    while True:
+        standing, hosts = _prepared(state, query.scope.id)
+        led = leading(index, query, standing)
+        if time.monotonic() >= until or not is_behind(led, config.memory_root):
+            break
         time.sleep(0.03)
-    found = for_session(index, query, config.memory_root, *_prepared(state, query.scope.id))
+    found = for_session(index, query, config.memory_root, standing, hosts, led)
     banner = f"[memem] {index.size()} memories" if config.show_banner else ""
     block = "\n\n".join(part for part in (introduction, session_block(found, banner)) if part)
     told = answer("SessionStart", block, welcome)

@@ -1,19 +1,20 @@
 """Edges between notes: which notes have to do with each other, of what kind, how much, and by what.
 
 Derived from cues alone, and each pair from its two notes and how many notes share their cues: so the edges after any
-series of changes are those of a new index. A note keeps the best few. What changed is marked when its row is written
-and settled when the graph is looked at next: a save pays for a mark only, and recall for nothing.
+series of changes are those of a new index. A note keeps the best few. What changed is marked when its row is written;
+its cues and links are read and its edges made when the graph is looked at next: a save pays for a mark only, and
+recall for nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import sqrt
 
 from memem import sqlite
-from memem.index.cues import REFERENCE, SESSION, cues_of, links_of, stem_of
-from memem.models import Memory
+from memem.index.cues import REFERENCE, SESSION, Cues, cues_of, links_of, stem_of
+from memem.index.reader import Index
 from memem.value import Value
 
 MOST = 8  # derived edges that one note keeps
@@ -28,8 +29,10 @@ _FAULTS = ("fix", "failure", "quirk", "insight", "blocker")
 _GROUNDS = ("fix", "failure", "quirk", "insight", "fact", "event", "environment")
 _RULES = ("decision", "convention", "directive", "procedure", "preference", "plan", "playbook")
 
-_SETTLED, _UNSETTLED, _NEW = 0, 1, 2  # states of a node; the cues of a new one are not in their table yet
-_INSERT_NODE = f"INSERT INTO nodes (note, stem, cues, needs, causes, state) VALUES (?, ?, ?, ?, ?, {_NEW})"  # noqa: S608 - constants only, here and below
+_SETTLED, _UNSETTLED, _NEW = 0, 1, 2  # states of a node; nothing of a new one was read yet
+_INSERT_NODE = f"INSERT INTO nodes (note, stem, cues, needs, causes, state) VALUES (?, '', '', '', '', {_NEW})"  # noqa: S608 - constants only, here and below
+_TAKE_IN = f"UPDATE nodes SET stem = ?, cues = ?, needs = ?, causes = ?, state = {_UNSETTLED} WHERE note = ?"  # noqa: S608
+_IS_NEW = f"SELECT notes.rowid, path, hash FROM nodes JOIN notes ON notes.rowid = nodes.note WHERE state = {_NEW}"  # noqa: S608
 _INSERT_CUE = "INSERT OR IGNORE INTO cues (cue, note) VALUES (?, ?)"
 _INSERT_LINK = "INSERT INTO links (note, relation, target) VALUES (?, ?, ?)"
 _INSERT_EDGE = "INSERT INTO edges (note, other, relation, score, why) VALUES (?, ?, ?, ?, ?)"
@@ -37,11 +40,21 @@ _COUNT = "SELECT count(*) FROM (SELECT 1 FROM cues WHERE cue = ? LIMIT ?)"
 _UNSETTLE = f"UPDATE nodes SET state = {_UNSETTLED} WHERE state = {_SETTLED} AND note"  # noqa: S608
 _UNSETTLE_FRIENDS = f"{_UNSETTLE} IN (SELECT note FROM edges WHERE other = ?)"  # noqa: S608
 _UNSETTLE_HOLDERS = f"{_UNSETTLE} IN (SELECT note FROM cues WHERE cue = ?)"  # noqa: S608
-_WAITING = f"SELECT note FROM nodes WHERE state != {_SETTLED} ORDER BY note LIMIT ?"  # noqa: S608
+_WAITING = f"SELECT note FROM nodes WHERE state = {_UNSETTLED} ORDER BY note LIMIT ?"  # noqa: S608
 _PROFILE = """SELECT nodes.note, cues, needs, causes, path, project, kind
     FROM nodes JOIN notes ON notes.rowid = nodes.note"""
 
 _Row = tuple[int, str, float, str]  # the other note, relation, score, reasons
+
+
+class _Offer(Value):
+    """What was read of a new note, and of which text."""
+
+    note: int
+    path: str
+    hash: str
+    cues: Cues
+    links: tuple[tuple[str, str], ...]
 
 
 class Profile(Value):
@@ -99,14 +112,9 @@ RELATIONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
 )
 
 
-def put(connection: sqlite.Connection, note: int, path: str, memory: Memory) -> None:
-    """Take in the cues and links of a row of `notes`; its edges wait to be settled."""
-    if not memory.id:  # a file that could not be read yet
-        return
-    found = cues_of(memory)
-    texts = (" ".join(found.words), " ".join(found.needs), " ".join(found.causes))
-    connection.execute(_INSERT_NODE, (note, stem_of(path), *texts))
-    connection.executemany(_INSERT_LINK, ((note, relation, target) for relation, target in links_of(memory)))
+def put(connection: sqlite.Connection, note: int) -> None:
+    """Mark a row of `notes` as new; its cues, links and edges wait to be settled."""
+    connection.execute(_INSERT_NODE, (note,))
 
 
 def remove(connection: sqlite.Connection, note: int) -> None:
@@ -132,23 +140,20 @@ def settle(connection: sqlite.Connection) -> int:
 
     Others get their turn between two batches. Raises `sqlite.Error` when the index cannot be written.
     """
-    if not _waiting(connection, 1):
-        return 0
-    while connection.execute("SELECT 1 FROM nodes WHERE state = ? LIMIT 1", (_NEW,)).fetchone():
+    while offers := _read_new(connection):
         with sqlite.transaction(connection):
-            _take_in(connection)
+            _take_in(connection, offers)
     known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
     done = 0
-    while True:
+    while (offers := _read_new(connection)) or _waiting(connection, 1):  # another process may have written meanwhile
         with sqlite.transaction(connection):
-            _take_in(connection)
-            known.refresh()
+            taken = _take_in(connection, offers)
+            known.refresh(anew=bool(taken))
             batch = _waiting(connection, _BATCH)
             for note in batch:
                 _settle_note(connection, known, note)
         done += len(batch)
-        if not batch:
-            return done
+    return done
 
 
 def unsettle(connection: sqlite.Connection, notes: Iterable[int]) -> None:
@@ -161,20 +166,38 @@ def _waiting(connection: sqlite.Connection, limit: int) -> list[int]:
     return [row[0] for row in connection.execute(_WAITING, (limit,))]
 
 
-def _take_in(connection: sqlite.Connection) -> None:
-    """Put the cues of new nodes into their table: many at once and in order, which is ten times as fast.
+def _read_new(connection: sqlite.Connection) -> list[_Offer]:
+    """Cues and links of some new notes: most of the work, and done without holding up who writes."""
+    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW} LIMIT {_TAKEN})"  # noqa: S608
+    found = Index(connection).notes(where, order="rowid")
+    return [
+        _Offer(
+            note=item.row, path=item.path, hash=item.hash, cues=cues_of(item.memory), links=tuple(links_of(item.memory))
+        )
+        for item in found
+    ]
 
-    Who holds a cue that weighs less from now on has its edges made anew.
+
+def _take_in(connection: sqlite.Connection, offers: Sequence[_Offer]) -> int:
+    """Put what was read of new notes into the tables, if it is still of them; answers of how many.
+
+    Many cues at once and in order is ten times as fast. Who holds a cue that weighs less from now on has its edges
+    made anew.
     """
-    rows = connection.execute("SELECT note, cues FROM nodes WHERE state = ? LIMIT ?", (_NEW, _TAKEN)).fetchall()
-    pairs = sorted((cue, row[0]) for row in rows for cue in row[1].split())
+    new = {row[0]: (row[1], row[2]) for row in connection.execute(_IS_NEW)}
+    offers = [offer for offer in offers if new.get(offer.note) == (offer.path, offer.hash)]
+    pairs = sorted((cue, offer.note) for offer in offers for cue in offer.cues.words)
     if connection.execute("SELECT 1 FROM nodes WHERE state = ? LIMIT 1", (_SETTLED,)).fetchone():
         for cue, more in Counter(cue for cue, _ in pairs).items():
             before = connection.execute(_COUNT, (cue, COMMONEST + 1)).fetchone()[0]
             if _weight(before) != _weight(before + more):
                 connection.execute(_UNSETTLE_HOLDERS, (cue,))
     connection.executemany(_INSERT_CUE, pairs)
-    connection.executemany("UPDATE nodes SET state = ? WHERE note = ?", ((_UNSETTLED, row[0]) for row in rows))
+    connection.executemany(_INSERT_LINK, ((offer.note, *link) for offer in offers for link in offer.links))
+    for offer in offers:
+        texts = (" ".join(names) for names in (offer.cues.words, offer.cues.needs, offer.cues.causes))
+        connection.execute(_TAKE_IN, (stem_of(offer.path), *texts, offer.note))
+    return len(offers)
 
 
 def _weight(notes: int) -> int:
@@ -191,10 +214,10 @@ class _Known:
         self._profiles: dict[int, Profile] = {}
         self._holders: dict[str, list[int]] = {}
 
-    def refresh(self) -> None:
-        """Forget what was read if another process has written since."""
+    def refresh(self, *, anew: bool) -> None:
+        """Forget what was read if another process has written since, or if it has to be read `anew`."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._version:
+        if version == self._version and not anew:
             return
         self._version = version
         self.waiting = set(_waiting(self._connection, -1))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from memem import sqlite
-from memem.index.schema import FILE_NAME, LIST_SEPARATOR, LIVE, ready, row_memory, scope_term
-from memem.models import Candidate
+from memem.index.schema import FILE_NAME, LIST_SEPARATOR, LIVE, RANK, ready, row_memory, scope_term, uses
+from memem.models import UNCONFIRMED, UNTRUSTED, Candidate, Memory
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from memem.text import Terms
 
 COUNT_CAP = 1500  # counting further costs more than it tells: such a word is simply common
-# The best rows are found before any note is read: the notes of all matches would be most of the cost.
-_SEARCH = """
-    SELECT notes.rowid, notes.*, -best.rank AS score FROM
-        (SELECT rowid, rank FROM terms WHERE terms MATCH ? ORDER BY rank LIMIT ?) AS best
-    JOIN notes ON notes.rowid = best.rowid ORDER BY best.rank"""
+_OWN = ("path", "etag", "hash", "problem")  # fields of a candidate that are columns of its note
+_SELECTED = f"notes.rowid, {', '.join(f'notes.{field}' for field in (*_OWN, *Memory.__fields__))}"
+# The best rows are found before any note is read: the notes of all matches would be most of the cost. To ask for the
+# `rank` that FTS5 has sorted by makes it count everything twice.
+_SEARCH = f"""
+    SELECT {_SELECTED}, -best.score FROM
+        (SELECT rowid, {RANK} AS score FROM terms WHERE terms MATCH ? ORDER BY score LIMIT ?) AS best
+    JOIN notes ON notes.rowid = best.rowid ORDER BY best.score"""  # noqa: S608 - constants only, here and below
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
 _IN_SCOPE = "project IN ({}) AND layer <= ? AND status IN ('active', 'open') AND replaced_by = ''"
 _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND rowid IN ({})"
+_TOLD = f"""problem = '' AND trust NOT IN ({", ".join(f"'{trust}'" for trust in UNTRUSTED)})
+    AND instr('{LIST_SEPARATOR}' || tags || '{LIST_SEPARATOR}', '{LIST_SEPARATOR}{UNCONFIRMED}{LIST_SEPARATOR}') = 0"""
 
 
 def index_folder(state: str, cache: str) -> str:
@@ -69,9 +74,10 @@ def any_of(words: Iterable[str]) -> str:
     return "{title body keys} : (" + " OR ".join(quote(word) for word in words) + ")"
 
 
-def within(scope: Scope) -> str:
-    """An FTS5 expression for the memories of a scope."""
-    return "scope : (" + " OR ".join(quote(scope_term(name)) for name in scope.names) + ")"
+def fit(use: str, scope: Scope | None) -> str:
+    """An FTS5 expression for the memories of a use, of a scope or of all."""
+    projects = [scope_term(name) for name in scope.names] if scope else [""]
+    return "scope : (" + " OR ".join(quote(project + term) for project in projects for term in uses(use)) + ")"
 
 
 class Index:
@@ -101,8 +107,8 @@ class Index:
         words = (*terms.words, *terms.compounds)
         if not words:
             return []
-        match = " AND ".join((*([within(scope)] if scope else []), f"scope : {quote(use)}", any_of(words)))
-        return [_candidate(row, float(row["score"])) for row in self.connection.execute(_SEARCH, (match, limit))]
+        match = f"{fit(use, scope)} AND {any_of(words)}"
+        return [_candidate(row, float(row[-1])) for row in self.connection.execute(_SEARCH, (match, limit))]
 
     def count(self, word: str) -> int:
         """In how many notes a word occurs, counted up to COUNT_CAP."""
@@ -115,14 +121,15 @@ class Index:
 
     def notes(self, where: str = "1", values: Sequence[Any] = (), order: str = "id") -> list[Candidate]:
         """Notes by a condition on their columns; `where` and `order` are constants of ours, values are bound."""
-        query = f"SELECT rowid, * FROM notes WHERE {where} ORDER BY {order}"  # noqa: S608 - constants only
+        query = f"SELECT {_SELECTED} FROM notes WHERE {where} ORDER BY {order}"  # noqa: S608
         return [_candidate(row) for row in self.connection.execute(query, tuple(values))]
 
     def by_prefix(self, prefix: str) -> list[Candidate]:
         """Notes whose id begins with the prefix."""
         if not prefix.isprintable():  # which also keeps out what SQLite cannot bind
             return []
-        return self.notes("substr(lower(id), 1, ?) = ?", (len(prefix), prefix.lower()))
+        begun = prefix.lower()
+        return self.notes("lower(id) >= ? AND lower(id) < ?", (begun, f"{begun}\U0010ffff"))
 
     def in_scope(self, scope: Scope, deepest: int = 2) -> list[Candidate]:
         """Live notes of a scope of layers 0 to `deepest`, ordered by layer and id."""
@@ -133,10 +140,30 @@ class Index:
         where = f"{_IN_SCOPE.format(_marks(scope))} AND kind IN ({','.join('?' * len(kinds))})"
         return self.notes(where, (*scope.names, 2, *kinds), order="layer, id")
 
-    def paths_in_scope(self, scope: Scope) -> list[tuple[int, list[str]]]:
-        """Row and globs of the live notes of a scope that concern certain paths."""
-        query = f"SELECT rowid, paths FROM notes WHERE {_IN_SCOPE.format(_marks(scope))} AND paths != ''"  # noqa: S608
-        rows = self.connection.execute(query, (*scope.names, 2))
+    def leading(self, scope: Scope, kinds: Sequence[str], ids: Sequence[str], most: int) -> list[Candidate]:
+        """Live notes of a scope that may lead a session, ordered by layer and id, however many there are of others.
+
+        Identity, those of some kinds and those with some ids; of each project the `most` weightiest of the rest that
+        may be told unasked; and all that have the id of one of these.
+        """
+        found = {item.row: item for item in (*self.in_scope(scope, deepest=0), *self.of_kinds(scope, kinds))}
+        for project in scope.names:  # one by one, so that the table's order does the sorting
+            where = f"{_IN_SCOPE.format('?')} AND {_TOLD}"
+            best = self.notes(where, (project, 2), f"layer, importance DESC, updated DESC, id LIMIT {int(most)}")
+            found.update((item.row, item) for item in best)
+        names = list(dict.fromkeys([*ids, *(item.memory.id for item in found.values())]))
+        where = f"id IN ({','.join('?' * len(names))}) AND rowid NOT IN ({','.join('?' * len(found))})"
+        more = self.notes(where, (*names, *found))
+        found.update((item.row, item) for item in more if scope.holds(item.memory.project) and item.memory.live)
+        return sorted(found.values(), key=lambda item: (item.memory.layer, item.memory.id))
+
+    def paths_in_scope(self, scope: Scope, names: Sequence[str]) -> list[tuple[int, list[str]]]:
+        """Row and globs of the live notes of a scope that may concern a file whose path has these names in it."""
+        marks = ",".join("?" * (len(names) + 1))
+        # CROSS keeps SQLite from going through the notes of the projects instead.
+        query = f"""SELECT DISTINCT notes.rowid, paths FROM globs CROSS JOIN notes ON notes.rowid = globs.note
+            WHERE globs.name IN ({marks}) AND {_IN_SCOPE.format(_marks(scope))}"""  # noqa: S608
+        rows = self.connection.execute(query, ("", *names, *scope.names, 2))
         return [(row[0], row[1].split(LIST_SEPARATOR)) for row in rows]
 
     def root_commit(self, git_folder: str) -> str:
@@ -154,6 +181,7 @@ def _marks(scope: Scope) -> str:
     return ",".join("?" * len(scope.names))
 
 
-def _candidate(row: sqlite.Row, score: float = 0.0) -> Candidate:
-    own = {field: row[field] for field in ("path", "etag", "hash", "problem")}
-    return Candidate(memory=row_memory(row), row=row["rowid"], score=score, **own)
+def _candidate(values: sqlite.Row, score: float = 0.0) -> Candidate:
+    row, path, etag, hash_, problem, *rest = values
+    memory = row_memory(rest[: len(Memory.__fields__)])
+    return Candidate(memory=memory, row=row, path=path, etag=etag, hash=hash_, problem=problem, score=score)

@@ -7,21 +7,26 @@ of the file's name: two installed versions of memem never read each other's inde
 from __future__ import annotations
 
 from memem.models import Memory
-from memem.sqlite import Connection, Row
+from memem.sqlite import Connection
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = f"index-v{VERSION}.db"
 
-LIVE = "_live"  # in force; no project's term begins like this
+LIVE = "_live"  # in force; no project's term ends like this
 AUTOMATIC = "_automatic"  # may be shown unasked
+
+LONGEST_GLOB, MOST_GLOBS = 300, 100  # characters, and globs of one note
 
 LISTS = tuple(field for field in Memory.__fields__ if isinstance(Memory.__defaults__.get(field), tuple))
 LIST_SEPARATOR = "\x1f"
 
+RANK = "bm25(terms, 3.0, 1.0, 2.5, 0.0)"
+_LISTS_AT = tuple(Memory.__fields__.index(field) for field in LISTS)
 _COLUMNS = ", ".join(
     f"{field} {'INTEGER' if isinstance(Memory.__defaults__.get(field), int) else 'TEXT'} NOT NULL"
     for field in Memory.__fields__
@@ -34,15 +39,27 @@ CREATE = (
         hash TEXT NOT NULL,
         read_ns INTEGER NOT NULL,
         problem TEXT NOT NULL,
+        settled INTEGER NOT NULL,
         {_COLUMNS})""",
     "CREATE INDEX notes_id ON notes (id)",
-    "CREATE INDEX notes_project ON notes (project, layer)",
+    "CREATE INDEX notes_prefix ON notes (lower(id))",
+    "CREATE INDEX notes_weight ON notes (project, layer, importance DESC, updated DESC)",
+    "CREATE INDEX notes_kind ON notes (project, kind, layer)",
+    "CREATE INDEX notes_read ON notes (read_ns)",
+    # All that a sync looks at, without the notes' texts between.
+    "CREATE INDEX notes_settled ON notes (path, etag) WHERE settled = 1",
+    "CREATE INDEX notes_unsettled ON notes (path, etag) WHERE settled = 0",
+    # A glob concerns only files whose path holds its last name; one of wildcards only stands under no name.
+    "CREATE TABLE globs (name TEXT NOT NULL, note INTEGER NOT NULL, PRIMARY KEY (name, note)) WITHOUT ROWID",
+    "CREATE INDEX globs_note ON globs (note)",
     # Contentless: the text lives in `notes`, and the terms are made by `text.terms`, not by SQLite's tokenizer,
     # which therefore has to cut at spaces only. Porter's stemmer applies to documents and questions alike.
     """CREATE VIRTUAL TABLE terms USING fts5 (
         title, body, keys, scope, content = '', tokenize = "porter ascii tokenchars '_'")""",
     # How `ORDER BY rank` weighs the columns. The scope only filters.
-    "INSERT INTO terms (terms, rank) VALUES ('rank', 'bm25(3.0, 1.0, 2.5, 0.0)')",
+    f"INSERT INTO terms (terms, rank) VALUES ('rank', '{RANK.replace('terms, ', '')}')",  # noqa: S608 - a constant
+    # A save leaves a segment behind, and every word of a question is looked up in each of them.
+    "INSERT INTO terms (terms, rank) VALUES ('automerge', 2)",
     # Not of the vault, but derived as well: the first commit of a repository, which takes git to find out.
     "CREATE TABLE root_commits (git_folder TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
     # The graph. What each note offers to be connected by, and the links that it asserts, by row of `notes`.
@@ -77,18 +94,34 @@ def memory_values(memory: Memory) -> list[Any]:
     ]
 
 
-def row_memory(row: Row) -> Memory:
-    """The memory of a row that selected all columns of `notes`."""
-    values: dict[str, Any] = {field: row[field] for field in Memory.__fields__}
-    for field in LISTS:
-        values[field] = tuple(values[field].split(LIST_SEPARATOR)) if values[field] else ()
-    return Memory(**values)
+def row_memory(values: Sequence[Any]) -> Memory:
+    """The memory of its columns in order of its fields: by position, because a row looks names up one by one."""
+    found = list(values)
+    for at in _LISTS_AT:
+        found[at] = tuple(found[at].split(LIST_SEPARATOR)) if found[at] else ()
+    return Memory(**dict(zip(Memory.__fields__, found, strict=True)))
 
 
 def scope_terms(memory: Memory) -> str:
-    """The `scope` column of a memory: its project, and what it may be used for. History must not crowd a search."""
-    uses = (LIVE, AUTOMATIC) if memory.live and memory.layer < 3 else (LIVE,) if memory.live else ()
-    return " ".join((scope_term(memory.project), *uses))
+    """The `scope` column of a memory: what it may be used for, alone and in its project. History is in no search.
+
+    One term stands for both, because FTS5 walks through all notes of every term that it is asked for.
+    """
+    project = scope_term(memory.project)
+    use = "" if not memory.live else LIVE if memory.layer > 2 else AUTOMATIC
+    return f"{project} {use} {project}{use}" if use == AUTOMATIC else f"{use} {project}{use}" if use else project
+
+
+def uses(use: str) -> tuple[str, ...]:
+    """The terms under which memories of a use stand: what may be shown unasked is in force as well."""
+    return (AUTOMATIC,) if use == AUTOMATIC else (LIVE, AUTOMATIC)
+
+
+def glob_name(glob: str) -> str:
+    """The last step of a glob that is no wildcard, or nothing; a file that the glob names has it in its path."""
+    glob = glob.strip()[:LONGEST_GLOB]
+    steps = [step for step in glob.removeprefix("./").split("/") if step and "*" not in step and "?" not in step]
+    return steps[-1] if steps else ""
 
 
 def scope_term(project: str) -> str:

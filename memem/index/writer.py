@@ -10,16 +10,17 @@ from typing import Any
 from memem import sqlite
 from memem.index import edges
 from memem.index.reader import Index, cached_folder
-from memem.index.schema import CREATE, FILE_NAME, memory_values, ready, scope_terms
+from memem.index.schema import CREATE, FILE_NAME, MOST_GLOBS, glob_name, memory_values, ready, scope_terms
 from memem.models import Memory
 from memem.text import terms
 from memem.value import Value
 
-_FIELDS = ("path", "etag", "hash", "read_ns", "problem", *Memory.__fields__)
+_FIELDS = ("path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # those of an entry first
 _INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
 _INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, ?, ?, ?, ?)"
 _DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
-
+_INSERT_GLOB = "INSERT OR IGNORE INTO globs (name, note) VALUES (?, ?)"
+_MANY = 500  # rows written; from here on it pays to bring the segments of the terms together
 
 DAMAGED = f"{FILE_NAME}.damaged-*"  # where `move_aside` puts an index
 
@@ -32,6 +33,7 @@ class Entry(Value):
     hash: str
     read_ns: int
     problem: str = ""
+    settled: bool = False  # the same stat will mean that there is nothing new in the file
 
 
 class IndexWriter(Index):
@@ -53,16 +55,21 @@ class IndexWriter(Index):
         except OSError:
             return -1
 
-    def entries(self) -> dict[str, Entry]:
-        """All files in the index by path."""
-        rows = self.connection.execute("SELECT path, etag, hash, read_ns, problem FROM notes")
-        return {row["path"]: Entry(**{field: row[field] for field in Entry.__fields__}) for row in rows}
+    def settled(self) -> dict[str, str]:
+        """Path and etag of the files that are as the index knows them while their etag is the same."""
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # plain tuples, of which there are many
+        return dict(cursor.execute("SELECT path, etag FROM notes WHERE settled = 1"))
+
+    def unsettled(self) -> dict[str, str]:
+        """Path and etag of all others."""
+        return {row[0]: row[1] for row in self.connection.execute("SELECT path, etag FROM notes WHERE settled = 0")}
 
     def entry(self, path: str) -> Entry | None:
         """What the index knows of one file."""
-        query = "SELECT path, etag, hash, read_ns, problem FROM notes WHERE path = ?"
+        query = "SELECT path, etag, hash, read_ns, problem, settled FROM notes WHERE path = ?"
         row = self.connection.execute(query, (path,)).fetchone()
-        return Entry(**{field: row[field] for field in Entry.__fields__}) if row else None
+        return Entry(**dict(zip(Entry.__fields__, row, strict=True))) if row else None
 
     def stamp(self) -> str:
         """What changes whenever a note was read anew or is gone."""
@@ -75,8 +82,7 @@ class IndexWriter(Index):
 
     def entries_of(self, memory: str) -> list[Entry]:
         """The files that hold the memory with this id."""
-        paths = {item.path for item in self.notes("id = ?", (memory,))}
-        return [entry for path, entry in self.entries().items() if path in paths]
+        return [entry for item in self.notes("id = ?", (memory,)) if (entry := self.entry(item.path))]
 
     def put(self, entry: Entry, memory: Memory) -> None:
         """Insert or replace the row of one file."""
@@ -84,22 +90,34 @@ class IndexWriter(Index):
         values = [getattr(entry, field) for field in Entry.__fields__] + memory_values(memory)
         rowid = self.connection.execute(_INSERT, values).lastrowid or 0
         self.connection.execute(_INSERT_TERMS, (rowid, *_columns(memory)))
-        edges.put(self.connection, rowid, entry.path, memory)
+        names = {(glob_name(glob), rowid) for glob in memory.paths[:MOST_GLOBS]}
+        self.connection.executemany(_INSERT_GLOB, sorted(names))
+        if memory.id:  # otherwise it is a file that could not be read yet
+            edges.put(self.connection, rowid)
 
     def refresh(self, entry: Entry) -> None:
         """Note that a file was looked at again: its stat, and whether it still can be read."""
         self.connection.execute(
-            "UPDATE notes SET etag = ?, read_ns = ?, problem = ? WHERE path = ?",
-            (entry.etag, entry.read_ns, entry.problem, entry.path),
+            "UPDATE notes SET etag = ?, read_ns = ?, problem = ?, settled = ? WHERE path = ?",
+            (entry.etag, entry.read_ns, entry.problem, entry.settled, entry.path),
         )
 
     def remove(self, path: str) -> None:
         """Forget one file."""
+        if self.connection.execute("SELECT 1 FROM notes WHERE path = ?", (path,)).fetchone() is None:
+            return
         for found in self.notes("path = ?", (path,)):
             # A contentless table forgets a row only when told the very terms it was given.
             self.connection.execute(_DELETE_TERMS, (found.row, *_columns(found.memory)))
             edges.remove(self.connection, found.row)
+            self.connection.execute("DELETE FROM globs WHERE note = ?", (found.row,))
             self.connection.execute("DELETE FROM notes WHERE rowid = ?", (found.row,))
+
+    def tidy(self, written: int) -> None:
+        """After so many rows were written: bring the search terms together, if that is worth its time."""
+        if written >= _MANY and written * 10 >= self.size():
+            with sqlite.transaction(self.connection):
+                self.connection.execute("INSERT INTO terms (terms) VALUES ('optimize')")
 
     def remember_root_commit(self, git_folder: str, commit: str) -> None:
         """Remember the first commit of a repository for the hook, which cannot run git."""

@@ -255,7 +255,7 @@ class Gate:
         return found
 
     def _identity_notes(self, scope: Scope) -> int:
-        return sum(item.memory.layer == 0 for item in self.index.in_scope(scope))
+        return len(self.index.in_scope(scope, deepest=0))
 
     def _memory(self, draft: Draft, replaced: Sequence[Candidate], related: Sequence[Candidate]) -> Memory:
         now = self.now().isoformat(timespec="seconds")

@@ -7,12 +7,12 @@ because frameworks name files like `[id].tsx`.
 
 from __future__ import annotations
 
+from memem.index.schema import LONGEST_GLOB, MOST_GLOBS
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_LONGEST, _MOST = 300, 100
 _LONGEST_TEXT = 20_000
 
 
@@ -21,24 +21,24 @@ class File:
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._paths = [path.split("/") for path in paths]
-        self._parts = {part for path in self._paths for part in path}
+        self.parts = {part for path in self._paths for part in path}
         self._known: dict[str, int] = {}  # many notes have the same globs
 
     def closeness(self, globs: Sequence[str]) -> int:
         """How closely one of the globs names the file: the letters of the best; 0 for none."""
-        return max((self._close(glob) for glob in globs[:_MOST]), default=0)
+        return max((self._close(glob) for glob in globs[:MOST_GLOBS]), default=0)
 
     def _close(self, glob: str) -> int:
         known = self._known.get(glob)
         if known is None:
-            short = glob.strip()[:_LONGEST]
+            short = glob.strip()[:LONGEST_GLOB]
             known = self._known[glob] = sum(char.isalnum() for char in short) if self._named_by(short) else 0
         return known
 
     def _named_by(self, glob: str) -> bool:
         steps = [step for step in glob.removeprefix("./").split("/") if step]
         # Most globs begin with a name, and most of these with another one than the file's.
-        if not steps or not (_is_wild(steps[0]) or steps[0] in self._parts):
+        if not steps or not (_is_wild(steps[0]) or steps[0] in self.parts):
             return False
         if len(steps) > 1:
             return any(_leads_to(path, steps) for path in self._paths)

@@ -55,7 +55,7 @@ def close_to(index: Index, query: Query) -> list[Candidate]:
     from memem.recall.paths import File
 
     file = File(query.paths)
-    close = {row: file.closeness(globs) for row, globs in index.paths_in_scope(query.scope)}
+    close = {row: file.closeness(globs) for row, globs in index.paths_in_scope(query.scope, [*file.parts])}
     closest = sorted((row for row in close if close[row]), key=lambda row: -close[row])[:_MOST_CLOSE]
     found = index.notes(f"rowid IN ({','.join('?' * len(closest))})", closest) if closest else []
     return sorted(found, key=lambda candidate: closest.index(candidate.row))
@@ -78,14 +78,20 @@ def for_agent(index: Index, query: Query, vault: str, fitting: Sequence[str]) ->
 
 
 def for_session(
-    index: Index, query: Query, vault: str, standing: Sequence[str] = (), told: Mapping[str, str] = NOTHING
+    index: Index,
+    query: Query,
+    vault: str,
+    standing: Sequence[str] = (),
+    told: Mapping[str, str] = NOTHING,
+    led: list[Candidate] | None = None,
 ) -> Slice:
     """The start of a session: identity and standing notes in full, an index of the rest, in a stable order.
 
     `standing` are ids of more notes to tell in full while there is room; `told` maps ids of what the host tells by
-    itself to the content hash it had.
+    itself to the content hash it had; `led` is what `leading` found, for who has asked already.
     """
-    found = steps.run(Occasion(query=query, vault=vault), index.in_scope(query.scope), steps.SESSION_STEPS)
+    found = leading(index, query, standing) if led is None else led
+    found = steps.run(Occasion(query=query, vault=vault), found, steps.SESSION_STEPS)
     found = [candidate for candidate in found if not is_told(candidate, told)]
     pinned = [candidate for candidate in found if _stands(candidate)]
     pinned += [candidate for candidate in found if candidate.memory.id in standing and not _stands(candidate)]
@@ -104,9 +110,14 @@ def is_told(candidate: Candidate, told: Mapping[str, str]) -> bool:
     return bool(told) and told.get(candidate.memory.id) == candidate.hash
 
 
-def is_behind(index: Index, query: Query, vault: str) -> bool:
-    """Whether some note of the scope was edited or deleted since the index was made."""
-    return any(steps.is_stale(candidate, vault) for candidate in index.in_scope(query.scope))
+def leading(index: Index, query: Query, standing: Sequence[str] = ()) -> list[Candidate]:
+    """What the start of a session chooses from. The steps drop some, so it is more than is asked for."""
+    return index.leading(query.scope, STANDING_KINDS, standing, query.limit * 2)
+
+
+def is_behind(found: Sequence[Candidate], vault: str) -> bool:
+    """Whether one of the notes was edited or deleted since the index was made."""
+    return any(steps.is_stale(candidate, vault) for candidate in found)
 
 
 def matching(index: Index, query: Query, most: int) -> list[Candidate]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from memem.errors import VaultUnavailable
@@ -67,30 +67,33 @@ class Vault:
         Raises:
             VaultUnavailable: the memem folder is missing or cannot be listed.
         """
+        yield from self.differing({})[0]
+
+    def differing(self, known: Mapping[str, str]) -> tuple[list[File], list[str]]:
+        """The note files that do not have the etag by which they are known, and the paths of those that do.
+
+        Raises:
+            VaultUnavailable: as `files` does.
+        """
         if not self.exists():
             raise VaultUnavailable(
                 f"the vault is not there: {self.root}. Mount it, or set MEMEM_OBSIDIAN_VAULT; "
                 f"to begin a new one: mkdir -p {self.root}"
             )
-        yield from self._walk("")
+        same: list[str] = []
+        return list(self._walk("", known, same)), same
 
-    def _walk(self, folder: str) -> Iterator[File]:
+    def _walk(self, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
         try:
-            entries = sorted(os.scandir(self.root / folder), key=lambda entry: entry.name)
+            folders, files = _listing(self.root / folder, folder, known, same)
         except OSError as error:
             if not folder:
                 raise _unavailable(self.root, error) from error
             yield File(path=_printable(folder), etag="", problem=f"cannot be listed ({error.strerror})")
             return
-        for entry in entries:
-            path = f"{folder}{entry.name}"
-            if entry.name.startswith("."):
-                if entry.name.endswith(".md.icloud"):
-                    yield File(path=f"{folder}{entry.name[1:-7]}", etag="placeholder", problem="not downloaded yet")
-            elif entry.is_dir(follow_symlinks=False):
-                yield from self._walk(f"{path}/")
-            elif entry.name.endswith(".md") and entry.name not in _GENERATED_FILES:
-                yield _listed(entry, path)
+        yield from files
+        for name in folders:
+            yield from self._walk(f"{folder}{name}/", known, same)
 
     def read(self, path: str) -> bytes:
         """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
@@ -190,17 +193,48 @@ def open_vault(root: str, state_folder: str) -> Vault:
     return vault
 
 
-def _listed(entry: os.DirEntry[str], path: str) -> File:
-    if path != _printable(path):
+def _listing(place: Path, folder: str, known: Mapping[str, str], same: list[str]) -> tuple[list[str], list[File]]:
+    """The folders in a folder, and its notes but those that are as they are known, whose paths go to `same`.
+
+    Relative to the folder's handle a stat costs a fifth less than by its path, and there are many.
+    """
+    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folders: list[str] = []
+    files: list[File] = []
+    try:
+        for entry in sorted(os.scandir(handle), key=lambda entry: entry.name):
+            name = entry.name
+            if name.startswith("."):
+                if name.endswith(".md.icloud"):
+                    files.append(File(path=f"{folder}{name[1:-7]}", etag="placeholder", problem="not downloaded yet"))
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(name)
+            elif name.endswith(".md") and name not in _GENERATED_FILES:
+                file = _listed(entry, folder + name, known.get(folder + name))
+                if file:
+                    files.append(file)
+                else:
+                    same.append(folder + name)
+    finally:
+        os.close(handle)
+    return folders, files
+
+
+def _listed(entry: os.DirEntry[str], path: str, known: str | None) -> File | None:
+    """A note as it is there, or None if it has the etag by which it is known."""
+    if not path.isascii() and path != _printable(path):
         return File(path=_printable(path), etag="", problem="its name is no UTF-8: rename it")
     try:
         info = entry.stat(follow_symlinks=False)
     except OSError as error:
         return File(path=path, etag="", problem=f"cannot be read ({error.strerror})")
+    tag = etag(info)
+    if tag == known:
+        return None
     if stat.S_ISREG(info.st_mode):
-        return File(path=path, etag=etag(info))
+        return File(path=path, etag=tag)
     kind = "a link, which memem does not follow" if stat.S_ISLNK(info.st_mode) else "not a regular file"
-    return File(path=path, etag=etag(info), problem=kind)
+    return File(path=path, etag=tag, problem=kind)
 
 
 def _printable(path: str) -> str:
