@@ -53,6 +53,13 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Keep it, take it back",
+        (
+            ("backup", "keep", "Put everything that cannot be made anew into one verified file."),
+            ("restore", "keep", "Bring a backup back, here or on another machine; shows first what would change."),
+        ),
+    ),
+    (
         "Set it up",
         (
             ("config", "settings", "Show and change settings."),

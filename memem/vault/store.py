@@ -96,6 +96,10 @@ class Vault:
         """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
         return _read(self.root / path)
 
+    def whole(self, path: str) -> bytes:
+        """All bytes of a note. Raises OSError; never blocks on a pipe or follows a link."""
+        return _read_whole(self.root / path)
+
     def create(self, memory: Memory, links: tuple[str, ...] = ()) -> str:
         """Write a new note; answers its path. An existing file is never overwritten; the same memory is written once.
 
@@ -121,7 +125,7 @@ class Vault:
         """Write a new note at a path of its own. Raises VaultUnavailable as `create` does, and when it exists."""
         self._wait_for_git()
         try:
-            (self.root / path).parent.mkdir(exist_ok=True)
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             _write(self.root / path, data, replace=False)
         except OSError as error:
             raise _unavailable(self.root / path, error) from error

@@ -1,0 +1,87 @@
+"""Commands that keep what memem knows, and take back what it did: backup, restore, undo, forget, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from memem.cli.main import emit, json_option
+from memem.text import clean
+
+_MOST_LINES = 40
+
+
+@click.command()
+@click.argument("path", default="")
+@click.option("--sessions", is_flag=True, help="The archived sessions, too.")
+@json_option
+@click.pass_obj
+def backup(memem: Any, /, path: str, sessions: bool, as_json: bool) -> None:
+    """Back up the notes and what is known beside them into PATH, a folder or a file name.
+
+    The file is read back and verified before it gets its name. Not in it: keys.env, and what can be made anew.
+    A miner and servers may run meanwhile.
+
+    \b
+    Example: memem backup /media/usb
+    """
+    from memem.keep.backup import backup as made_of
+
+    made = made_of(memem(lenient=True).config, path, sessions=sessions)
+    if as_json:
+        emit(made.as_dict())
+        return
+    kept = f"{made.notes} files of the vault" + (f", {made.sessions} archived sessions" if sessions else "")
+    _say(f"{made.path}\n{kept}, {made.bytes / 1e6:.1f} MB, verified. Bring it back: memem restore {made.path}")
+    if not path:
+        _say("It lies beside what it protects: copy it to another disk.")
+    for one in made.left_out:
+        _say(f"left out: {one}")
+
+
+@click.command()
+@click.argument("path", type=click.Path())
+@click.option("--yes", is_flag=True, help="Do it; without it nothing is written.")
+@json_option
+@click.pass_obj
+def restore(memem: Any, /, path: str, yes: bool, as_json: bool) -> None:
+    """Bring the backup PATH back into the vault and the state folder that are configured here.
+
+    What is here stays: a note that says something else than the backup's keeps its place, and the backup's is put
+    beside it as a conflict copy. What you had forgotten stays forgotten. Without --yes it only shows what it would do.
+
+    \b
+    Example: memem restore memem-20300102T030405Z.zip
+    """
+    from memem.keep.bundle import Bundle
+    from memem.keep.restore import carry_out, plan
+
+    with Bundle(Path(path).expanduser()) as bundle:
+        planned = plan(memem(), bundle)
+        merged = carry_out(memem(), bundle, planned) if yes else {}
+    if as_json:
+        steps = [step.as_dict() for step in planned.steps]
+        emit({"made": planned.made, "counts": planned.counts, "steps": steps, "applied": yes, "state_rows": merged})
+        return
+    _say(f"Backup of {planned.made}: whole, and as it was written.")
+    telling = [step for step in planned.steps if step.what != "same"]
+    for step in telling[:_MOST_LINES]:
+        _say(f"  {step.what:<9} {step.where}" + (f"   {step.why}" if step.why else ""))
+    if len(telling) > _MOST_LINES:
+        _say(f"  … and {len(telling) - _MOST_LINES} more: --json lists all")
+    counts = ", ".join(f"{count} {what}" for what, count in planned.counts.items())
+    _say(f"{counts or 'It is empty'}.")
+    if not yes:
+        _say("Nothing was written. Do it: the same command with --yes.")
+    elif "beside" in planned.counts:
+        _say("Decide about the copies that were put beside yours: memem conflicts")
+
+
+COMMANDS = (backup, restore)
+
+
+def _say(text: str) -> None:
+    """Print what may hold names of files, without what a terminal would obey."""
+    click.echo(clean(text))
