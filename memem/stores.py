@@ -23,6 +23,7 @@ from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
+from memem.state.changes import Changes
 from memem.state.events import rotate
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
@@ -206,10 +207,12 @@ class Stores:
     def _open_vault(self) -> Vault:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the vault")]
         try:
-            return open_vault(self.config.memory_root, self.config.dir)
+            vault = open_vault(self.config.memory_root, self.config.dir)
         except VaultUnavailable as error:
             self.degraded.append(str(error))
-            return Vault(self.config.memory_root)
+            vault = Vault(self.config.memory_root)
+        vault.journal = Changes(self.config.dir, _holds_no_secret).keep
+        return vault
 
     def _mend(self, error: Exception) -> None:
         """Replace what is damaged: the state by a copy of it, or else the index."""
@@ -335,6 +338,12 @@ class Stores:
             commit = _root_commit(checkout.top)
             if commit:
                 self.index.remember_root_commit(checkout.common, commit)
+
+
+def _holds_no_secret(text: str) -> bool:
+    from memem.ingest.secrets import redact
+
+    return not redact(text).found
 
 
 def _root_commit(folder: str) -> str:

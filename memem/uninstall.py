@@ -55,9 +55,10 @@ _KEPT = (
     (r"\.vault-seen", "which vaults were in use"),
     (r"\.welcome-shown", "that you were welcomed"),
     ("spool", "saves that wait for the vault"),
+    ("undo", "what it takes to undo changes of notes"),
     ("forgotten", "what you had forgotten for good, as hashes"),
 )
-_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm")
+_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm", "undo")
 _SHARED = ("events.jsonl", "bootstrap.log", "miner.log", ".miner-opted-in")  # a published memem writes them, too
 _IN_ENV = re.compile(r"\.lock|[0-9a-f]{16}(-dev)?\.used|uv-[0-9a-z.]+|python|fetch-\w+")
 _MADE_BY_US = ("hook.conf", ".capabilities", ".vault-seen", "state.db", "env/.lock")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,49 @@ def restore(memem: Any, /, path: str, yes: bool, as_json: bool) -> None:
         _say("Decide about the copies that were put beside yours: memem conflicts")
 
 
-COMMANDS = (backup, restore)
+@click.command()
+@click.argument("memory_id", default="")
+@click.option("--redo", is_flag=True, help="Take the last undo back.")
+@click.option("--list", "listed", is_flag=True, help="Show what can be taken back, the latest first.")
+@click.option("--dry-run", is_flag=True, help="Show what would be taken back.")
+@json_option
+@click.pass_obj
+def undo(memem: Any, /, memory_id: str, redo: bool, listed: bool, dry_run: bool, as_json: bool) -> None:
+    """Take back the last thing that memem did to your notes, or to the one of MEMORY_ID.
+
+    A new note is taken out, and what it had replaced is in force again; a link, mark or grown part is as it was.
+    What you have edited since stays, and nothing of it is undone. What was forgotten is gone and cannot be undone.
+
+    \b
+    Example: memem undo --dry-run
+    """
+    from memem.keep import undo as undoing
+
+    if listed:
+        _show_deeds(undoing.deeds(memem()), as_json)
+        return
+    deed = undoing.chosen(memem(), memory_id, redo=redo)
+    done = [] if dry_run else undoing.take_back(memem(), deed)
+    if as_json:
+        emit({"done": deed.lines(), "undone": done, "applied": not dry_run})
+    elif dry_run:
+        _say("\n".join(["This would be taken back:", *(f"  {line}" for line in deed.lines())]))
+    else:
+        _say("\n".join([*done, "Changed your mind: memem undo" + ("" if redo else " --redo")]))
+
+
+COMMANDS = (backup, restore, undo)
+
+
+def _show_deeds(found: list[Any], as_json: bool) -> None:
+    if as_json:
+        emit([{"at": deed.changes[-1].at, "undo": deed.is_undo, "done": deed.lines()} for deed in reversed(found)])
+        return
+    for deed in reversed(found[-_MOST_LINES:]):
+        at = datetime.fromtimestamp(deed.changes[-1].at, UTC).strftime("%Y-%m-%d %H:%M")
+        _say(f"{at}{'  undo of:' if deed.is_undo else ''}\n" + "\n".join(f"  {line}" for line in deed.lines()))
+    if not found:
+        _say("Nothing that memem did to your notes can be taken back.")
 
 
 def _say(text: str) -> None:

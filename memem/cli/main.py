@@ -57,6 +57,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("backup", "keep", "Put everything that cannot be made anew into one verified file."),
             ("restore", "keep", "Bring a backup back, here or on another machine; shows first what would change."),
+            ("undo", "keep", "Take back the last thing that memem did to your notes, or to one of them."),
         ),
     ),
     (
