@@ -56,7 +56,7 @@ class Miner(Memem):
             VaultUnavailable, NotReady: nothing can be saved now; the session is mined again next time.
         """
         found = [name for path in paths for name in _expanded(path)]
-        source = ClaudeCode(self.config.dir)
+        source = self.source()
         for path in dict.fromkeys(found for folder in found for found in source.sessions(folder)):
             yield self._mine(source, path, dry_run, again)
 
@@ -105,7 +105,7 @@ class Miner(Memem):
         return done
 
     def _session_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path = self.source(), Path(job.payload["path"])
         try:
             if source.head(path).ours:
                 return "a model call of memem"
@@ -174,7 +174,7 @@ class Miner(Memem):
         return batch, pieces
 
     def _readable(self, job: Job) -> Session | None:
-        source, path = ClaudeCode(self.config.dir), Path(job.payload["path"])
+        source, path = self.source(), Path(job.payload["path"])
         try:
             return None if source.head(path).ours else self._read(source, path)
         except MememError:
@@ -191,7 +191,7 @@ class Miner(Memem):
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
-        source, path, end = ClaudeCode(self.config.dir), Path(job.payload["path"]), job.payload["end"]
+        source, path, end = self.source(), Path(job.payload["path"]), job.payload["end"]
         try:
             read = self._read(source, path, after=job.payload["start"])
         except NotFound:

@@ -25,6 +25,7 @@ from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
 from memem.state.changes import Changes
 from memem.state.events import rotate
+from memem.state.forgotten import Forgotten
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
 from memem.text import clean, one_line
@@ -33,6 +34,7 @@ from memem.vault.store import Vault, open_vault
 if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
     from memem.ingest.gate import Gate
     from memem.llm.protocol import LLM
+    from memem.sources.claude_code import ClaudeCode
     from memem.state.jobs import Jobs
     from memem.state.ledger import Ledger
 
@@ -159,6 +161,12 @@ class Stores:
         from memem.state.ledger import Ledger
 
         return Ledger(self._durable().connection)
+
+    def source(self) -> ClaudeCode:
+        """The transcripts, without what was forgotten."""
+        from memem.sources.claude_code import ClaudeCode
+
+        return ClaudeCode(self.config.dir, Forgotten(self.config.dir).holds)
 
     def backend(self) -> LLM:
         """The configured model, whether it may be asked or not.
@@ -317,7 +325,7 @@ class Stores:
             raise self._too_new
         from memem.ingest.gate import Gate
 
-        return Gate(self.vault, self.index, self._spool(), self.state)
+        return Gate(self.vault, self.index, self._spool(), self.state, forgotten=Forgotten(self.config.dir).holds)
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from memem.cli.main import emit, json_option
+from memem.recall import render
 from memem.text import clean
 
 _MOST_LINES = 40
@@ -111,7 +112,73 @@ def undo(memem: Any, /, memory_id: str, redo: bool, listed: bool, dry_run: bool,
         _say("\n".join([*done, "Changed your mind: memem undo" + ("" if redo else " --redo")]))
 
 
-COMMANDS = (backup, restore, undo)
+@click.command()
+@click.argument("ids", nargs=-1)
+@click.option("--query", default="", metavar="WORDS", help="Memories, and archived talk, that hold all these words.")
+@click.option("--session", default="", metavar="ID", help="What was learned in a session, and the session itself.")
+@click.option("--since", default="", metavar="DAY", help="Learned or said on that day (UTC) or later.")
+@click.option("--until", default="", metavar="DAY", help="Learned or said on that day (UTC) or before.")
+@click.option("--origin", default="", help="Memories from: user, agent, mined, import, tool, web …")
+@click.option("--yes", is_flag=True, help="Do it; without it only what would go is shown.")
+@json_option
+@click.pass_obj
+def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **wanted: str) -> None:
+    """Forget the memories IDS, or what fits all the options, for good: this cannot be undone.
+
+    The notes go, and with them their traces in index, graph, archive, undo journal, logs and copies of the state. What
+    they were learned from is not mined again. Claude Code's own transcripts and backups are not touched, but named.
+
+    \b
+    Example: memem forget --query "project falcon"
+    """
+    from memem.keep.forget import Wish, carry_out, plan
+
+    names = tuple(name.strip().strip("[]").lower() for name in ids)
+    miner = memem.miner()
+    planned = plan(miner, Wish(ids=names, **{name: text.strip() for name, text in wanted.items()}))
+    problems = carry_out(miner, planned) if yes else []
+    if as_json:
+        emit(
+            {
+                "memories": [memory.as_dict() for memory in planned.memories.values()],
+                "notes": [item.path for item in planned.notes],
+                "mentions": planned.mentions,
+                "archived_events": len(planned.events),
+                "transcripts_of_the_host": planned.transcripts,
+                "backups": planned.backups,
+                "problems": problems,
+                "applied": yes,
+            }
+        )
+        return
+    _show_forgetting(miner, planned)
+    for problem in problems:
+        _say(f"left: {problem}")
+    _say("Forgotten." if yes else "Nothing was changed. Forget it, for good: the same command with --yes.")
+
+
+COMMANDS = (backup, restore, forget, undo)
+
+
+def _show_forgetting(memem: Any, planned: Any) -> None:
+    by_hand = [item for item in planned.notes if memem.human_owned(item.memory)]
+    _say(f"{len(planned.notes)} notes" + (f", {len(by_hand)} of them yours by hand" if by_hand else ""))
+    for memory in list(planned.memories.values())[:_MOST_LINES]:
+        _say(f"  {render.index_line(memory)}")
+    if len(planned.memories) > _MOST_LINES:
+        _say(f"  … and {len(planned.memories) - _MOST_LINES} more: --json lists all")
+    rows = (
+        (len(planned.waiting), "saves that wait for the vault"),
+        (len(planned.events), "passages of archived sessions"),
+        (len(planned.mentions), "notes that link to one of these: generated links go"),
+    )
+    for count, what in rows:
+        if count:
+            _say(f"{count} {what}")
+    for path in planned.transcripts:
+        _say(f"stays: {path} (Claude Code's own; memem does not read it any more)")
+    if planned.backups:
+        _say(f"stays: {len(planned.backups)} backups made before, such as {planned.backups[-1]}: delete them yourself")
 
 
 def _show_deeds(found: list[Any], as_json: bool) -> None:

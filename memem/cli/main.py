@@ -57,6 +57,11 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("backup", "keep", "Put everything that cannot be made anew into one verified file."),
             ("restore", "keep", "Bring a backup back, here or on another machine; shows first what would change."),
+            (
+                "forget",
+                "keep",
+                "Take memories or a session out of everything that memem keeps; shows first what goes.",
+            ),
             ("undo", "keep", "Take back the last thing that memem did to your notes, or to one of them."),
         ),
     ),

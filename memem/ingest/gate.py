@@ -47,7 +47,9 @@ class Gate:
         spool: Spool,
         state: State | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        forgotten: Callable[[str, str], bool] = lambda _kind, _name: False,
     ) -> None:
+        self.forgotten = forgotten
         self.vault, self.index, self.spool, self.state, self.now = vault, index, spool, state, now
 
     def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False, most: int = maxsize) -> Outcome:
@@ -60,9 +62,10 @@ class Gate:
         """
         redacted_draft, found = _redacted(_cleaned(draft.replace(project=scope.id)))
         clean_draft = _bounded(redacted_draft)
-        if self._deleted_by_a_human(clean_draft):
+        unwanted = self._unwanted(clean_draft)
+        if unwanted:
             memory = self._memory(classify(clean_draft, 0), (), ())
-            return Outcome(action="skipped", memory=memory, reason="deleted by a human", redacted=found)
+            return Outcome(action="skipped", memory=memory, reason=unwanted, redacted=found)
         earlier = self._mined_before(clean_draft)
         if earlier:
             return Outcome(action="skipped", memory=earlier.memory, reason="known", redacted=found, path=earlier.path)
@@ -216,11 +219,16 @@ class Gate:
         sync_path(self.vault, self.index, item.path)
         return not any(found.memory.live for found in self.index.notes("path = ?", (item.path,)))
 
-    def _deleted_by_a_human(self, draft: Draft) -> bool:
-        """Whether automation brings back what a human deleted; what a user or agent says on purpose is welcome."""
-        if self.state is None or draft.source_type in ("user", "agent"):
-            return False
-        return self.state.buried(text_key(draft.content), self.now().timestamp())
+    def _unwanted(self, draft: Draft) -> str:
+        """Why automation must not bring this back; what a user or agent says on purpose is welcome."""
+        if draft.source_type in ("user", "agent"):
+            return ""
+        text = text_key(draft.content)
+        records = draft.evidence and all(self.forgotten("record", name) for name in draft.evidence)
+        if records or self.forgotten("text", text) or self.forgotten("session", draft.source_session):
+            return "forgotten by the user"
+        deleted = self.state is not None and self.state.buried(text, self.now().timestamp())
+        return "deleted by a human" if deleted else ""
 
     def _mined_before(self, draft: Draft) -> Candidate | None:
         """The note that was made of this very text in this session, even if a later one has replaced it since."""

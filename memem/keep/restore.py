@@ -19,12 +19,15 @@ from memem.errors import Damaged, MememError, VaultUnavailable
 from memem.keep.backup import ARCHIVE, FILES, SPOOL, STATE, VAULT
 from memem.keep.bundle import MOST_NOTE, Bundle
 from memem.models import Memory
+from memem.sources.events import Event
 from memem.state.forgotten import FILE_NAME as FORGOTTEN
-from memem.state.forgotten import MEMORY, SESSION, Forgotten
+from memem.state.forgotten import MEMORY, RECORD, SESSION, Forgotten
 from memem.state.merging import merge
 from memem.state.store import FILE_NAME
 from memem.transcripts import members
 from memem.transcripts.archive import Archive
+from memem.transcripts.dropping import drop
+from memem.transcripts.members import Header
 from memem.value import Value
 from memem.vault import note
 from memem.vault.store import Vault
@@ -88,11 +91,24 @@ def carry_out(memem: Memem, bundle: Bundle, planned: Plan) -> dict[str, int]:
             _PUT[step.name.partition("/")[0]](memem, bundle, step)
     merged = _merged(memem, bundle)
     if any(step.name.startswith(ARCHIVE) and step.what == NEW for step in planned.steps):
-        archive = Archive(memem.config.dir)
-        archive.sync()
-        archive.close()
+        _forget_again(memem)
     memem.sync()
     return merged
+
+
+def _forget_again(memem: Memem) -> None:
+    """Take out of the archive that is back what was forgotten since; and bring its index up to date."""
+    forgotten = Forgotten(memem.config.dir)
+
+    def gone(header: Header, event: Event) -> bool:
+        names = (header.session, event.session)
+        return forgotten.holds(RECORD, event.uuid) or any(forgotten.holds(SESSION, name) for name in names)
+
+    archive = Archive(memem.config.dir)
+    try:
+        drop(archive, gone, lambda session: forgotten.holds(SESSION, session))
+    finally:
+        archive.close()
 
 
 def _notes(memem: Memem, bundle: Bundle, forgotten: Forgotten) -> Iterator[Step]:

@@ -93,6 +93,14 @@ def take_back(memem: Memem, deed: Deed) -> list[str]:
     return said
 
 
+def keep_ownership(memem: Memem, data: bytes, instead_of: str = "") -> None:
+    """Note that the bytes of a note are memem's, if those were in whose place they are; else they stay a human's."""
+    memory = note.parse(data, "").memory.id
+    with contextlib.suppress(sqlite.Error):
+        if memem.state and instead_of in ("", memem.state.written(memory)):
+            memem.state.remember_written(memory, content_hash(data))
+
+
 def _checked(memem: Memem, deed: Deed, change: Change) -> str:
     """Where the note of a change is now, when it is as the change left it."""
     path = change.path
@@ -123,27 +131,19 @@ def _undo_one(memem: Memem, change: Change, path: str, cause: str) -> None:
     vault = memem.vault
     if change.kind == REMOVED:
         vault.place(path, change.old, cause)
-        _own(memem, change.old, "")
+        keep_ownership(memem, change.old)
     elif change.kind == MADE:
         if not vault.remove(path, change.after, cause):
             raise BadInput(f"{path} was edited in this moment, and stays: look at it, then try again.")
     else:
         seen, left = vault.edit(path, lambda data: _before(change, path, data), cause)
-        _own(memem, vault.whole(path), seen) if seen != left else None
+        keep_ownership(memem, vault.whole(path), instead_of=seen) if seen != left else None
 
 
 def _before(change: Change, path: str, data: bytes) -> bytes:
     if content_hash(data) != change.after:
         raise BadInput(f"{path} was edited in this moment, and stays: look at it, then try again.")
     return change.undone(data)
-
-
-def _own(memem: Memem, data: bytes, instead_of: str) -> None:
-    """Note that these bytes are memem's, if those in whose place they are were; else they count as a human's."""
-    memory = note.parse(data, "").memory.id
-    with contextlib.suppress(sqlite.Error):
-        if memem.state and instead_of in ("", memem.state.written(memory)):
-            memem.state.remember_written(memory, content_hash(data))
 
 
 def _concerns(deed: Deed, name: str, paths: Iterable[str]) -> bool:
