@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import click
 
 from memem.cli.main import emit, json_option
 from memem.recall import render
-from memem.text import clean
+from memem.text import clean, one_line
 
 _MOST_LINES = 40
 
@@ -157,7 +158,57 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
     _say("Forgotten." if yes else "Nothing was changed. Forget it, for good: the same command with --yes.")
 
 
-COMMANDS = (backup, restore, forget, undo)
+@click.command()
+@click.argument("memory_id")
+@json_option
+@click.pass_obj
+def audit(memem: Any, /, memory_id: str, as_json: bool) -> None:
+    """Where the memory of MEMORY_ID came from, who changed it when, and where it was used.
+
+    \b
+    Example: memem audit 3f2a9c1e
+    """
+    from memem.keep.audit import audit as trace_of
+
+    found = trace_of(memem(), memory_id)
+    if as_json:
+        witnesses = [witness.as_dict() for witness in found.witnesses]
+        emit(found.as_dict() | {"memory": found.memory.as_dict(), "witnesses": witnesses})
+    else:
+        _say("\n".join(_audit_lines(found, memem())))
+
+
+COMMANDS = (audit, backup, restore, forget, undo)
+
+
+def _audit_lines(found: Any, memem: Any) -> Iterator[str]:
+    from memem.keep.audit import day
+
+    memory = found.memory
+    yield render.index_line(memory)
+    rows = [
+        ("note", str(memem.vault.root / found.path) if found.path else "waits for the vault"),
+        ("trust", f"{memory.trust}, from {memory.source_type}" + (", edited by hand" if found.by_hand else "")),
+        ("status", memory.status),
+        ("session", memory.source_session),
+        ("created", memory.created),
+        ("updated", memory.updated),
+        *(("memem", f"{day(at)} {what}") for at, what in found.changes),
+        *((relation, f"{name[:8]} {title or '(gone)'}") for relation, name, title in found.ties),
+        ("relevant", f"to {found.relevant} prompts lately" if found.relevant else ""),
+        ("shown", f"last {day(found.shown)}" if found.shown else ""),
+    ]
+    for name, text in rows:
+        if text:
+            yield f"{name:<11} {one_line(render.quoted(text))}"
+    for witness in found.witnesses:
+        where = f"{witness.file}:{witness.line}" if witness.line else witness.file or "its transcript is gone"
+        yield f"{'said in':<11} {one_line(render.quoted(where))}  record {one_line(render.quoted(witness.record))[:80]}"
+        if witness.text:
+            who = "a human" if witness.human else "the agent's session"
+            yield f"            {one_line(witness.at)[:25]} {who} ({witness.role}): “{witness.text}”"
+    if not found.witnesses:
+        yield "No record of a session is named in it: it was saved on purpose, imported, or written by hand."
 
 
 def _show_forgetting(memem: Any, planned: Any) -> None:

@@ -55,6 +55,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Keep it, take it back",
         (
+            ("audit", "keep", "Where a memory came from, back to the line of the transcript, and what became of it."),
             ("backup", "keep", "Put everything that cannot be made anew into one verified file."),
             ("restore", "keep", "Bring a backup back, here or on another machine; shows first what would change."),
             (
