@@ -221,7 +221,6 @@ class Memem(Graph, Slicing):
         What is archived is found by its index, the rest by a scan. No verb, because a scan takes seconds and other
         calls need not wait for it.
         """
-        from memem.sources.claude_code import ClaudeCode
         from memem.transcripts.archive import open_archive
         from memem.transcripts.search import search as search_sessions
         from memem.transcripts.turns import Order
@@ -238,7 +237,7 @@ class Memem(Graph, Slicing):
             known = there.id in here.names or there.id.removeprefix("local:") in here.names
             return known or (bool(scope) and here.id in there.names)
 
-        source = ClaudeCode(self.config.dir, self.config.excluded_projects)
+        source = self.source()
         with contextlib.ExitStack() as stack:
             archive = open_archive(self.config.dir, source)
             if archive:
@@ -268,10 +267,10 @@ class Memem(Graph, Slicing):
         """
         if not opted_in:
             raise BadInput("sessions are archived only when you opted in: start the miner, which asks.")
-        from memem.sources.claude_code import ClaudeCode, transcripts
+        from memem.sources.claude_code import transcripts
         from memem.transcripts.archive import Archive, Grown
 
-        source = ClaudeCode(self.config.dir, self.config.excluded_projects)
+        source = self.source()
         with contextlib.closing(Archive(self.config.dir, source, self._project_of)) as archive:
             # A file that is gone is passed on, so that it is told; a folder that is gone holds nothing.
             found = (path for name in paths for path in (transcripts(name) if Path(name).is_dir() else [Path(name)]))

@@ -57,7 +57,7 @@ class Miner(Memem):
             VaultUnavailable, NotReady: nothing can be saved now; the session is mined again next time.
         """
         found = [name for path in paths for name in _expanded(path)]
-        source = self._source()
+        source = self.source()
         for path in dict.fromkeys(found for folder in found for found in source.sessions(folder)):
             yield self._mine(source, path, dry_run, again)
 
@@ -103,7 +103,7 @@ class Miner(Memem):
         """
         self._freshen()
         path = job.payload.get("path")
-        if path and self._source().excludes(Path(path)):  # since it was queued
+        if path and self.source().excludes(Path(path)):  # since it was queued
             done = "of an excluded project"
         else:
             done = JOBS[job.kind](self, job, jobs, model)
@@ -111,7 +111,7 @@ class Miner(Memem):
         return done
 
     def _session_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
-        source, path = self._source(), Path(job.payload["path"])
+        source, path = self.source(), Path(job.payload["path"])
         try:
             if source.head(path).ours:
                 return "a model call of memem"
@@ -180,14 +180,11 @@ class Miner(Memem):
         return batch, pieces
 
     def _readable(self, job: Job) -> Session | None:
-        source, path = self._source(), Path(job.payload["path"])
+        source, path = self.source(), Path(job.payload["path"])
         try:
             return None if source.head(path).ours or source.excludes(path) else self._read(source, path)
         except MememError:
             return None  # its own turn tells why
-
-    def _source(self) -> ClaudeCode:
-        return ClaudeCode(self.config.dir, self.config.excluded_projects)
 
     def _read(self, source: ClaudeCode, path: Path, after: int | None = None) -> Session:
         if self._earlier is None:
@@ -200,7 +197,7 @@ class Miner(Memem):
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""
-        source, path, end = self._source(), Path(job.payload["path"]), job.payload["end"]
+        source, path, end = self.source(), Path(job.payload["path"]), job.payload["end"]
         try:
             read = self._read(source, path, after=job.payload["start"])
         except NotFound:

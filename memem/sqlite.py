@@ -87,6 +87,12 @@ def wait_at_most(connection: Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
 
+def leave_nothing(connection: Connection) -> bool:
+    """Write a file anew without what was deleted from it, also beside it; False when another process reads it now."""
+    connection.execute("VACUUM")
+    return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+
 def is_busy(error: Error | UnicodeDecodeError) -> bool:
     """Whether an error says that another process holds a lock."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED

@@ -23,7 +23,9 @@ from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
+from memem.state.changes import Changes
 from memem.state.events import rotate
+from memem.state.forgotten import Forgotten
 from memem.state.store import State, open_state
 from memem.sync import Synced, sync
 from memem.text import clean, one_line
@@ -32,6 +34,7 @@ from memem.vault.store import Vault, open_vault
 if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
     from memem.ingest.gate import Gate
     from memem.llm.protocol import LLM
+    from memem.sources.claude_code import ClaudeCode
     from memem.state.jobs import Jobs
     from memem.state.ledger import Ledger
 
@@ -159,6 +162,12 @@ class Stores:
 
         return Ledger(self._durable().connection)
 
+    def source(self) -> ClaudeCode:
+        """The transcripts, without what was forgotten."""
+        from memem.sources.claude_code import ClaudeCode
+
+        return ClaudeCode(self.config.dir, self.config.excluded_projects, Forgotten(self.config.dir).holds)
+
     def backend(self) -> LLM:
         """The configured model, whether it may be asked or not.
 
@@ -206,10 +215,12 @@ class Stores:
     def _open_vault(self) -> Vault:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the vault")]
         try:
-            return open_vault(self.config.memory_root, self.config.dir)
+            vault = open_vault(self.config.memory_root, self.config.dir)
         except VaultUnavailable as error:
             self.degraded.append(str(error))
-            return Vault(self.config.memory_root)
+            vault = Vault(self.config.memory_root)
+        vault.journal = Changes(self.config.dir, _holds_no_secret).keep
+        return vault
 
     def _mend(self, error: Exception) -> None:
         """Replace what is damaged: the state by a copy of it, or else the index."""
@@ -314,7 +325,7 @@ class Stores:
             raise self._too_new
         from memem.ingest.gate import Gate
 
-        return Gate(self.vault, self.index, self._spool(), self.state)
+        return Gate(self.vault, self.index, self._spool(), self.state, forgotten=Forgotten(self.config.dir).holds)
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))
@@ -335,6 +346,12 @@ class Stores:
             commit = _root_commit(checkout.top)
             if commit:
                 self.index.remember_root_commit(checkout.common, commit)
+
+
+def _holds_no_secret(text: str) -> bool:
+    from memem.ingest.secrets import redact
+
+    return not redact(text).found
 
 
 def _root_commit(folder: str) -> str:

@@ -55,8 +55,10 @@ _KEPT = (
     (r"\.vault-seen", "which vaults were in use"),
     (r"\.welcome-shown", "that you were welcomed"),
     ("spool", "saves that wait for the vault"),
+    ("undo", "what it takes to undo changes of notes"),
+    ("forgotten", "what you had forgotten for good, as hashes"),
 )
-_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm")
+_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm", "undo")
 _SHARED = ("events.jsonl", "bootstrap.log", "miner.log", ".miner-opted-in")  # a published memem writes them, too
 _IN_ENV = re.compile(r"\.lock|[0-9a-f]{16}(-dev)?\.used|uv-[0-9a-z.]+|python|fetch-\w+")
 _MADE_BY_US = ("hook.conf", ".capabilities", ".vault-seen", "state.db", "env/.lock")
@@ -185,6 +187,8 @@ def _state_folder(config: Config, *, state: bool) -> tuple[list[tuple[str, str]]
             inside = sorted(entry for entry in os.listdir(path) if f"{path}/{entry}" not in environments(config))
             goes += [(f"{path}/{entry}", "setup") for entry in inside if _IN_ENV.fullmatch(entry)]
             stays += [(f"{path}/{entry}", "not memem's") for entry in inside if not _IN_ENV.fullmatch(entry)]
+        elif name == "backups":
+            stays.append((path, "your backups"))
         elif not (derived or kept) or not _looks_ours(name, path):
             stays.append((path, "not memem's, or of another version"))
         elif name in shared:

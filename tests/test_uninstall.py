@@ -221,3 +221,13 @@ def test_while_a_session_runs_nothing_is_removed(machine: Machine) -> None:
         server.communicate()
     assert remove(machine, "--state", "--yes").returncode == 0
     assert not machine.state.exists()
+
+
+def test_backups_stay_even_when_the_state_goes(machine: Machine) -> None:
+    used(machine)
+    (machine.state / "backups").mkdir()
+    (machine.state / "backups" / "memem-20300102T030405Z.zip").write_text("a backup")
+    done = remove(machine, "--state", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"{machine.state}/backups   your backups" in done.stdout
+    assert "backups" in names(machine.state)

@@ -53,6 +53,20 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+        "Keep it, take it back",
+        (
+            ("audit", "keep", "Where a memory came from, back to the line of the transcript, and what became of it."),
+            ("backup", "keep", "Put everything that cannot be made anew into one verified file."),
+            ("restore", "keep", "Bring a backup back, here or on another machine; shows first what would change."),
+            (
+                "forget",
+                "keep",
+                "Take memories or a session out of everything that memem keeps; shows first what goes.",
+            ),
+            ("undo", "keep", "Take back the last thing that memem did to your notes, or to one of them."),
+        ),
+    ),
+    (
         "Set it up",
         (
             ("config", "settings", "Show and change settings."),

@@ -10,7 +10,7 @@ from memem import consent
 from memem.app import Memem
 from memem.daemon.supervisor import halted
 from memem.errors import MememError
-from memem.sources.claude_code import ClaudeCode, transcripts
+from memem.sources.claude_code import transcripts
 from memem.state import lock
 from memem.state.jobs import DEAD, DONE, PENDING, RUNNING, SESSION
 
@@ -84,7 +84,7 @@ def estimate(memem: Memem) -> dict[str, Any]:
     from memem.mining.model import ANSWER_TOKENS
 
     sizes = []
-    source = ClaudeCode(memem.config.dir, memem.config.excluded_projects)
+    source = memem.source()
     for folder in memem.config.session_dirs:
         for path in transcripts(folder):
             if source.excludes(path):

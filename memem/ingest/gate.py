@@ -47,7 +47,9 @@ class Gate:
         spool: Spool,
         state: State | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        forgotten: Callable[[str, str], bool] = lambda _kind, _name: False,
     ) -> None:
+        self.forgotten = forgotten
         self.vault, self.index, self.spool, self.state, self.now = vault, index, spool, state, now
 
     def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False, most: int = maxsize) -> Outcome:
@@ -60,9 +62,10 @@ class Gate:
         """
         redacted_draft, found = _redacted(_cleaned(draft.replace(project=scope.id)))
         clean_draft = _bounded(redacted_draft)
-        if self._deleted_by_a_human(clean_draft):
+        unwanted = self._unwanted(clean_draft)
+        if unwanted:
             memory = self._memory(classify(clean_draft, 0), (), ())
-            return Outcome(action="skipped", memory=memory, reason="deleted by a human", redacted=found)
+            return Outcome(action="skipped", memory=memory, reason=unwanted, redacted=found)
         earlier = self._mined_before(clean_draft)
         if earlier:
             return Outcome(action="skipped", memory=earlier.memory, reason="known", redacted=found, path=earlier.path)
@@ -89,7 +92,7 @@ class Gate:
         )
         return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
 
-    def relate(self, item: Candidate, field: str, other: Candidate) -> bool:
+    def relate(self, item: Candidate, field: str, other: Candidate, cause: str = "") -> bool:
         """Write into a note that it is `related` to, `contradicts` or `supersedes` another, which then is history.
 
         Answers whether that is new. Of a human's words in the notes nothing is changed.
@@ -98,16 +101,16 @@ class Gate:
             BadInput: a note has no frontmatter that can say it.
             VaultUnavailable: a note cannot be written.
         """
-        name = other.memory.id
+        name, cause = other.memory.id, cause or str(uuid.uuid4())
         self._check_can_say(item, field, name)
         superseding = field == "supersedes" and other.memory.live
         if superseding:
             self._check_can_say(other, "related", item.memory.id)
             # The old note first: after a crash here it names the new one, which says as much as both do.
             by = item.memory.replace(created=self.now().isoformat(timespec="seconds"))
-            if not self._mark_replaced(other, by):
+            if not self._mark_replaced(other, by, cause):
                 raise BadInput(f"{other.path} still is in force: set its status to superseded by hand.")
-        seen, left = self.vault.edit(item.path, lambda data: note.with_item(data, field, name))
+        seen, left = self.vault.edit(item.path, lambda data: note.with_item(data, field, name), cause)
         self._remember_written(item.memory.id, left, instead_of=seen)
         sync_path(self.vault, self.index, item.path)
         return superseding or seen != left
@@ -124,8 +127,9 @@ class Gate:
         for name, found in notes.items():
             if len(found) != 1:
                 raise NotFound(f"{name[:8]} is in {len(found)} notes: memem conflicts shows them.")
-        self.relate(notes[one][0], "related", notes[other][0])
-        self.relate(notes[other][0], "related", notes[one][0])
+        cause = str(uuid.uuid4())  # one change, taken back as one
+        self.relate(notes[one][0], "related", notes[other][0], cause)
+        self.relate(notes[other][0], "related", notes[one][0], cause)
 
     def _check_can_say(self, item: Candidate, field: str, name: str) -> None:
         """Raises BadInput when a note's frontmatter cannot take one id more without losing something."""
@@ -197,29 +201,34 @@ class Gate:
         later: list[str] = []
         for item in replaced:
             try:
-                if not self._mark_replaced(item, by):
+                if not self._mark_replaced(item, by, by.id):
                     by_hand.append(item.path)
             except VaultUnavailable:
                 later.append(item.path)
         return by_hand, later
 
-    def _mark_replaced(self, item: Candidate, by: Memory) -> bool:
+    def _mark_replaced(self, item: Candidate, by: Memory, cause: str) -> bool:
         """Whether the old note says now that it is history; one without frontmatter is never touched.
 
         Raises:
             VaultUnavailable: the note cannot be written, or another program keeps rewriting it.
         """
         fields = {"status": "superseded", "replaced_by": by.id, "invalid_at": by.created, "updated": by.created}
-        seen, left = self.vault.edit(item.path, lambda data: note.with_fields(data, fields))
+        seen, left = self.vault.edit(item.path, lambda data: note.with_fields(data, fields), cause)
         self._remember_written(item.memory.id, left, instead_of=seen)
         sync_path(self.vault, self.index, item.path)
         return not any(found.memory.live for found in self.index.notes("path = ?", (item.path,)))
 
-    def _deleted_by_a_human(self, draft: Draft) -> bool:
-        """Whether automation brings back what a human deleted; what a user or agent says on purpose is welcome."""
-        if self.state is None or draft.source_type in ("user", "agent"):
-            return False
-        return self.state.buried(text_key(draft.content), self.now().timestamp())
+    def _unwanted(self, draft: Draft) -> str:
+        """Why automation must not bring this back; what a user or agent says on purpose is welcome."""
+        if draft.source_type in ("user", "agent"):
+            return ""
+        text = text_key(draft.content)
+        records = draft.evidence and all(self.forgotten("record", name) for name in draft.evidence)
+        if records or self.forgotten("text", text) or self.forgotten("session", draft.source_session):
+            return "forgotten by the user"
+        deleted = self.state is not None and self.state.buried(text, self.now().timestamp())
+        return "deleted by a human" if deleted else ""
 
     def _mined_before(self, draft: Draft) -> Candidate | None:
         """The note that was made of this very text in this session, even if a later one has replaced it since."""

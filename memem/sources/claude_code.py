@@ -35,18 +35,25 @@ class Head(Value):
 
     session: str
     folder: str = ""
-    ours: bool = False  # a model call of memem itself
+    ours: bool = False  # a model call of memem itself, or a session that was forgotten: not to be read
 
 
 class ClaudeCode:
     """The source of Claude Code's sessions. `state` is memem's state folder: what ran in there is its own.
 
-    `excluded` names projects whose sessions are left alone.
+    `excluded` names projects whose sessions are left alone. `forgotten` tells of a "session" or a "record" by its id
+    whether the user had it forgotten: it is passed over.
     """
 
-    def __init__(self, state: str = "", excluded: str = "") -> None:
+    def __init__(
+        self,
+        state: str = "",
+        excluded: str = "",
+        forgotten: Callable[[str, str], bool] = lambda _kind, _name: False,
+    ) -> None:
         self._state = os.path.normpath(state) if state else ""
         self.excluded = Excluded(excluded)
+        self._forgotten = forgotten
 
     def sessions(self, folder: str) -> Iterator[Path]:
         """Transcripts below a folder (or the file itself) in order of their paths, without memem's own."""
@@ -84,7 +91,9 @@ class ClaudeCode:
                 if not line or file.tell() > _HEAD_BYTES or (folder and prompt is not None):
                     break
         inside = bool(self._state) and f"{os.path.normpath(folder)}/".startswith(f"{self._state}/") and bool(folder)
-        return Head(session=session or _session_of(path), folder=folder, ours=inside or is_of_miner(prompt or ""))
+        gone = any(self._forgotten("session", name) for name in (session, _session_of(path)) if name)
+        ours = inside or gone or is_of_miner(prompt or "")
+        return Head(session=session or _session_of(path), folder=folder, ours=ours)
 
     def read(self, path: Path, start: int = 0, seen: set[str] | None = None, margin: int = 0) -> Transcript:
         """A transcript from a byte offset on.
@@ -92,7 +101,7 @@ class ClaudeCode:
         `seen` holds uuids of records that were read before, from this file or others: forks copy them. Those met are
         added to it. `margin`: see `records.Decoder`.
         """
-        return Transcript(path, start, seen, margin)
+        return Transcript(path, start, seen, margin, self._forgotten)
 
 
 class Transcript:
@@ -102,8 +111,16 @@ class Transcript:
     before it still waits to be told.
     """
 
-    def __init__(self, path: Path, start: int = 0, seen: set[str] | None = None, margin: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        start: int = 0,
+        seen: set[str] | None = None,
+        margin: int = 0,
+        forgotten: Callable[[str, str], bool] = lambda _kind, _name: False,
+    ) -> None:
         self.path = path
+        self._forgotten = forgotten
         self.offset = self.settled = start
         self.skipped = 0
         self.records = 0
@@ -131,7 +148,7 @@ class Transcript:
                 raise Unavailable(
                     f"{self.path} cannot be read: {error}. Check the disk and its permissions."
                 ) from error
-        yield from self._decoder.end()
+        yield from (event for event in self._decoder.end() if not self._forgotten("record", event.uuid))
         self.settled = self.offset
 
     def _catch_up(self, file: BinaryIO) -> None:
@@ -170,7 +187,7 @@ class Transcript:
             for record in found:
                 events = self._decoder.take(record)
                 if self._is_new(record, self._recent if self._seen is None else self._seen):
-                    yield from events
+                    yield from (event for event in events if not self._forgotten("record", event.uuid))
             self.offset += length
             if not self._decoder.waiting:
                 self.settled = self.offset

@@ -115,10 +115,10 @@ class Archive:
         self._source = source or ClaudeCode(state)
         self._project = project
         self._clock = clock
-        self._folder = Path(state, FOLDER)
+        self.folder = Path(state, FOLDER)
         self._synced = False
         try:
-            for folder in (Path(state), self._folder):
+            for folder in (Path(state), self.folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.turns = open_turns(state)
         except (OSError, *sqlite.FAULTS) as error:
@@ -179,12 +179,12 @@ class Archive:
         """
         after = Cursor(identity=header.identity, offset=header.offset)
         with sqlite.transaction(self.turns.connection):
-            end = self._index_file(name)
+            end = self.index_file(name)
             if self.turns.cursor(header.source) != before:
                 raise StateUnavailable("another process archives this session; retry.")
             if data := b"".join(packed):
-                members.append(self._folder / name, data, end)
-                self._index_file(name)  # what is on the disk is what is indexed
+                members.append(self.folder / name, data, end)
+                self.index_file(name)  # what is on the disk is what is indexed
             self.turns.move_cursor(header.source, name, header.identity, header.offset)
         return after
 
@@ -213,7 +213,7 @@ class Archive:
             return 0
         self._index_files(stop)
         pruned = 0
-        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             if not stop() and path.stat().st_mtime < self._clock() - days * _DAY and self._empty(path):
                 pruned += 1
         if pruned:
@@ -231,11 +231,11 @@ class Archive:
         with sqlite.transaction(self.turns.connection):
             self.turns.remove(path.name, members.members(path))
             members.replace(path, b"".join(members.pack(header, ()) for header in last.values()))
-            self._index_file(path.name)
+            self.index_file(path.name)
         return True
 
     def _index_files(self, stop: Callable[[], bool], *, mend: bool = True) -> None:
-        with os.scandir(self._folder) as entries:
+        with os.scandir(self.folder) as entries:
             files = {entry.name: entry.stat().st_size for entry in entries if entry.name.endswith(SUFFIX)}
         known = self.turns.sizes()
         if mend and any(files.get(name, 0) < end for name, end in known.items()):
@@ -245,16 +245,16 @@ class Archive:
         for name in [name for name, size in files.items() if size > known.get(name, 0)]:
             if stop():
                 return
-            if next(members.members(self._folder / name, known.get(name, 0)), None):
+            if next(members.members(self.folder / name, known.get(name, 0)), None):
                 with sqlite.transaction(self.turns.connection):
-                    self._index_file(name)
+                    self.index_file(name)
         if not stop():
             self.turns.mark_whole()
 
-    def _index_file(self, name: str) -> int:
+    def index_file(self, name: str) -> int:
         """Index what is new in a file; answers the end of its last whole member. Inside a transaction."""
         end = self.turns.sizes().get(name, 0)
-        for member in members.members(self._folder / name, end):
+        for member in members.members(self.folder / name, end):
             self.turns.add(name, member)
             end = member.end
         return end
@@ -286,7 +286,7 @@ class Archive:
             found = self.turns.search(words, 2 * limit + 10, folders, order, self._clock())
             ranked = sorted(found, key=lambda turn: (round(turn.score, 1), turn.at), reverse=True)[:limit]
         return [
-            (turn, members.load(self._folder / turn.archive, turn.start, turn.first, turn.events)) for turn in ranked
+            (turn, members.load(self.folder / turn.archive, turn.start, turn.first, turn.events)) for turn in ranked
         ]
 
     @_mending

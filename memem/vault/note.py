@@ -26,6 +26,8 @@ _ORDER = (
 _ALWAYS = ("title", "project", "kind", "layer", "importance", "status", "tags", "trust", "source_type", "created")
 _LISTS = ("tags", "keys", "paths", "entities", "related", "supersedes", "contradicts", "evidence")
 _GENERATED = re.compile(r"\n## Related[ \t]*\n+(?:- \[\[[^\]\n]*\]\][ \t]*\n*)+$")
+_EMPTY_HEADING = re.compile(r"\n## Related[ \t]*\s*\Z")
+_TIES = ("related", "supersedes", "contradicts")
 _LEGACY_TRUST = {"user": "user", "mined": "agent", "import": "import"}
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 _SLUG_CHARACTERS = 60
@@ -134,6 +136,20 @@ def with_item(data: bytes, field: str, item: str) -> bytes:
         return data
     head.set(field, [*items, item])
     return encode(head.text())
+
+
+def without(data: bytes, name: str, stem: str) -> bytes:
+    """The note without what memem wrote into it about another: its id in the frontmatter, its line among the links."""
+    head = Frontmatter(decode(data))
+    values = head.values() if head.closing and not head.problem else {}
+    for field in _TIES:
+        known = values.get(field)
+        if isinstance(known, list) and name in known and all(isinstance(one, str) for one in known):
+            head.set(field, [one for one in known if one != name])
+    if values.get("replaced_by") == name:
+        head.set("replaced_by", "")
+    text = re.sub(rf"^- \[\[{re.escape(stem)}\]\][ \t]*(?:\r?\n|\Z)", "", head.text(), flags=re.MULTILINE)
+    return data if text == decode(data) else encode(_EMPTY_HEADING.sub("", text))
 
 
 def stem_for(memory: Memory, *, full_id: bool = False) -> str:

@@ -21,12 +21,15 @@ from memem.vault.conflicts import git_at_work
 from memem.vault.exchange import exchange
 from memem.vault.note import content_hash
 from memem.vault.seen import remember, was_seen
-from memem.vault.temporary import alone, before_exchange, copy_of, sweep, temporary
+from memem.vault.temporary import alone, before_exchange, copy_of, sweep, take_away, temporary
 
 MEMORIES = "memories"
 MAX_BYTES = NOTE_BYTES
 _GENERATED_FILES = ("_index.md",)
 _EDIT_ATTEMPTS = 5
+# Told of each change before it is made: path, what it belongs to, the bytes before and after (None: no note). Answers
+# what takes that back, should the change not come about.
+Journal = Callable[[str, str, bytes | None, bytes | None], Callable[[], None]]
 
 
 class File(Value):
@@ -45,6 +48,7 @@ class Vault:
 
     def __init__(self, root: str) -> None:
         self.root = Path(os.path.realpath(root))
+        self.journal: Journal = _unwritten
 
     def exists(self) -> bool:
         """Whether the memem folder is there."""
@@ -99,6 +103,10 @@ class Vault:
         """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
         return _read(self.root / path)
 
+    def whole(self, path: str) -> bytes:
+        """All bytes of a note. Raises OSError; never blocks on a pipe or follows a link."""
+        return _read_whole(self.root / path)
+
     def create(self, memory: Memory, links: tuple[str, ...] = ()) -> str:
         """Write a new note; answers its path. An existing file is never overwritten; the same memory is written once.
 
@@ -117,17 +125,42 @@ class Vault:
                     continue
             except OSError as error:
                 raise _unavailable(self.root, error) from error
+            else:
+                self.journal(path, memory.id, None, data)
             return path
         raise VaultUnavailable(f"a note of id {memory.id} exists already in {self.root / MEMORIES}")
 
-    def place(self, path: str, data: bytes) -> None:
+    def place(self, path: str, data: bytes, cause: str = "") -> None:
         """Write a new note at a path of its own. Raises VaultUnavailable as `create` does, and when it exists."""
         self._wait_for_git()
         try:
-            (self.root / path).parent.mkdir(exist_ok=True)
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             _write(self.root / path, data, replace=False)
         except OSError as error:
             raise _unavailable(self.root / path, error) from error
+        self.journal(path, cause, None, data)
+
+    def remove(self, path: str, expected: str, cause: str = "", *, journal: bool = True) -> bool:
+        """Delete a note while its content hash is `expected`; False when it is another by now, and stays.
+
+        Raises:
+            VaultUnavailable: it cannot be deleted; it is as it was.
+        """
+        self._wait_for_git()
+        target = self.root / path
+        try:
+            before = _read_whole(target)
+            if content_hash(before) != expected:
+                return False
+            take_back = self.journal(path, cause, before, None) if journal else _nothing
+            with alone(target.parent):
+                gone = take_away(target, expected)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise _unavailable(target, error) from error
+        if not gone:
+            take_back()
+        return gone
 
     def _holds(self, path: str, memory_id: str) -> bool:
         try:
@@ -135,7 +168,7 @@ class Vault:
         except OSError:
             return False
 
-    def edit(self, path: str, change: Callable[[bytes], bytes]) -> tuple[str, str]:
+    def edit(self, path: str, change: Callable[[bytes], bytes], cause: str = "") -> tuple[str, str]:
         """Change a note: read, change, and replace it only if nobody else changed it meanwhile; else read again.
 
         Answers the content hashes of what was read and of what was written in its place.
@@ -150,7 +183,10 @@ class Vault:
                 before = _read_whole(target)
                 after = change(before)
                 seen = content_hash(before)
-                if after == before or _write(target, after, replace=True, expected=seen):
+                if after == before:
+                    return seen, seen
+                take_back = self.journal(path, cause, before, after)
+                if _replaced(target, after, seen, take_back):
                     return seen, content_hash(after)
         except OSError as error:
             raise _unavailable(target, error) from error
@@ -279,6 +315,17 @@ def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> b
         return True
 
 
+def _replaced(target: Path, after: bytes, seen: str, take_back: Callable[[], None]) -> bool:
+    """Whether a note that was `seen` is replaced now; if not, its entry in the journal goes."""
+    done = False
+    try:
+        done = _write(target, after, replace=True, expected=seen)
+    finally:
+        if not done:
+            take_back()
+    return done
+
+
 def _replace(temp: Path, target: Path, expected: str, ours: str) -> bool:
     """Put temp in the place of a target whose content hash is `expected`; False if it is another by now."""
     with alone(target.parent):
@@ -339,6 +386,15 @@ def sync_folder(folder: Path) -> None:
             raise  # some network file systems cannot sync a folder; others failing is a real failure
     finally:
         os.close(handle)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _unwritten(_path: str, _cause: str, _before: bytes | None, _after: bytes | None) -> Callable[[], None]:
+    """No journal."""
+    return _nothing
 
 
 def _unavailable(path: Path, error: OSError) -> VaultUnavailable:

@@ -73,6 +73,22 @@ def alone(folder: Path, attempts: int = 200) -> Iterator[bool | None]:
         os.close(handle)
 
 
+def take_away(note: Path, content: str) -> bool:
+    """Delete a note whose content hash is `content`. False if it is another by now; that one stays."""
+    # Under a name of its own it can still be looked at, and a crash leaves what the next sweep understands.
+    temp = note.with_name(f"{PREFIX}{_here(note.parent)}-{secrets.token_hex(6)}-{content}-{content}{SUFFIX}")
+    note.rename(temp)
+    if content_hash(temp.read_bytes()) == content:
+        temp.unlink()
+        return True
+    try:
+        os.link(temp, note)
+        temp.unlink()
+    except OSError:  # another took its name, or the file system has no hard links
+        os.replace(temp, copy_of(note) if note.exists() else note)
+    return False
+
+
 def sweep(root: Path, now: float | None = None) -> int:
     """Remove what dead writers left below a folder; answers how many. Files of others must be older than an hour.
 

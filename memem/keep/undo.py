@@ -1,0 +1,162 @@
+"""`memem undo`: the last change by memem taken back, as a whole and only where nobody has changed the note since."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+from memem import sqlite
+from memem.app import Memem
+from memem.errors import BadInput, NotFound
+from memem.state.changes import CHANGED, MADE, REMOVED, Change, Changes
+from memem.value import Value
+from memem.vault import note
+from memem.vault.note import content_hash
+
+_UNDO = "undo "
+_SHORTEST_ID = 8
+_SAYS = {MADE: "a new note", CHANGED: "changed", REMOVED: "taken away"}
+_TAKEN_BACK = {MADE: "is taken out again", CHANGED: "is as it was before", REMOVED: "is back"}
+
+
+class Deed(Value):
+    """What memem did at once: the changes of one save, correction, link or undo, oldest first."""
+
+    cause: str
+    changes: tuple[Change, ...]
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether it took another one back."""
+        return self.cause.startswith(_UNDO)
+
+    @property
+    def number(self) -> int:
+        """By which the latest of several is known."""
+        return self.changes[-1].number
+
+    def lines(self) -> list[str]:
+        """What was done to which note."""
+        return [f"{change.path}: {_SAYS.get(change.kind, '')}" for change in self.changes]
+
+
+def deeds(memem: Memem) -> list[Deed]:
+    """Everything that can still be taken back, oldest first."""
+    by_cause: dict[str, list[Change]] = {}
+    for change in _journal(memem).all():
+        by_cause.setdefault(change.cause or f"alone {change.number}", []).append(change)
+    found = [Deed(cause=cause, changes=tuple(changes)) for cause, changes in by_cause.items()]
+    return sorted(found, key=lambda deed: deed.number)
+
+
+def chosen(memem: Memem, name: str = "", *, redo: bool = False) -> Deed:
+    """The last thing that memem did, or did to the memory of an id; with `redo` the last undo.
+
+    Raises:
+        NotFound: there is none.
+        BadInput: the id is too short.
+    """
+    name = name.strip().strip("[]")
+    if name and len(name) < _SHORTEST_ID:
+        raise BadInput(f"give at least {_SHORTEST_ID} characters of the id: memem list shows it.")
+    memem.sync()
+    paths = {item.path for item in memem.index.by_prefix(name)} if name else set()
+    found = [deed for deed in deeds(memem) if deed.is_undo == redo and (not name or _concerns(deed, name, paths))]
+    if not found:
+        what = "undone" if redo else "done"
+        whom = f"to {name!r}" if name else "lately"
+        raise NotFound(f"nothing that memem has {what} {whom} can be taken back: memem undo --list shows what can.")
+    return found[-1]
+
+
+def take_back(memem: Memem, deed: Deed) -> list[str]:
+    """Take a deed back, all of it or nothing; answers what became of each note. `chosen(redo=True)` repeats it.
+
+    Raises:
+        BadInput: a note was changed since, by hand or by memem; says by which, and the next step.
+        VaultUnavailable: a note cannot be written.
+    """
+    if memem._too_new:
+        raise memem._too_new
+    places = [(change, _checked(memem, deed, change)) for change in reversed(deed.changes)]
+    cause = deed.cause.removeprefix(_UNDO) if deed.is_undo else f"{_UNDO}{deed.cause}"
+    said = []
+    for change, path in places:
+        _undo_one(memem, change, path, cause)
+        _journal(memem).drop([change])  # one by one: what a full disk stops here goes on from here
+        said.append(f"{path} {_TAKEN_BACK[change.kind]}")
+    spool = memem._spool()
+    for memory in spool.waiting():  # a correction that a crash had cut in two must not be finished now
+        if memory.id == deed.cause:
+            spool.remove(memory)
+    memem.sync()
+    return said
+
+
+def keep_ownership(memem: Memem, data: bytes, instead_of: str = "") -> None:
+    """Note that the bytes of a note are memem's, if those were in whose place they are; else they stay a human's."""
+    memory = note.parse(data, "").memory.id
+    with contextlib.suppress(sqlite.Error):
+        if memem.state and instead_of in ("", memem.state.written(memory)):
+            memem.state.remember_written(memory, content_hash(data))
+
+
+def _checked(memem: Memem, deed: Deed, change: Change) -> str:
+    """Where the note of a change is now, when it is as the change left it."""
+    path = change.path
+    if change.kind == REMOVED:
+        if memem.vault.stat(path):
+            raise BadInput(f"{path} is another note by now: rename that one first, then memem undo --redo.")
+        return path
+    if not memem.vault.stat(path):
+        path = _moved(memem, change)
+    if content_hash(memem.vault.whole(path)) == change.after:
+        return path
+    later = [other for other in deeds(memem) if other.number > deed.number and path in _paths(other)]
+    if later:
+        raise BadInput(f"{path} was changed again since, by memem: undo that first.")
+    by_hand = "" if change.kind == MADE else " To take a mark back by hand: `status: active`, and no `replaced_by`."
+    raise BadInput(f"{path} was edited since, and what you wrote stays: change it by hand.{by_hand}")
+
+
+def _moved(memem: Memem, change: Change) -> str:
+    """Where a note is that a human renamed: the one with the bytes that the change left."""
+    for found in memem.index.notes("hash = ?", (change.after,)):
+        if memem.vault.stat(found.path):
+            return found.path
+    raise BadInput(f"{change.path} is gone, or was renamed and edited: change it by hand.")
+
+
+def _undo_one(memem: Memem, change: Change, path: str, cause: str) -> None:
+    vault = memem.vault
+    if change.kind == REMOVED:
+        vault.place(path, change.old, cause)
+        keep_ownership(memem, change.old)
+    elif change.kind == MADE:
+        if not vault.remove(path, change.after, cause):
+            raise BadInput(f"{path} was edited in this moment, and stays: look at it, then try again.")
+    else:
+        seen, left = vault.edit(path, lambda data: _before(change, path, data), cause)
+        keep_ownership(memem, vault.whole(path), instead_of=seen) if seen != left else None
+
+
+def _before(change: Change, path: str, data: bytes) -> bytes:
+    if content_hash(data) != change.after:
+        raise BadInput(f"{path} was edited in this moment, and stays: look at it, then try again.")
+    return change.undone(data)
+
+
+def _concerns(deed: Deed, name: str, paths: Iterable[str]) -> bool:
+    return (
+        deed.cause.removeprefix(_UNDO).startswith(name)
+        or bool(_paths(deed) & set(paths))
+        or any(f"-{name[:8]}" in path for path in _paths(deed))
+    )
+
+
+def _paths(deed: Deed) -> set[str]:
+    return {change.path for change in deed.changes}
+
+
+def _journal(memem: Memem) -> Changes:
+    return Changes(memem.config.dir)
