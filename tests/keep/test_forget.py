@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memem.errors import BadInput, NotFound, VaultUnavailable
+from memem.index.schema import FILE_NAME
 from memem.keep.backup import backup
 from memem.keep.forget import Wish, carry_out, plan
 from memem.models import Draft
@@ -85,7 +86,7 @@ def test_no_byte_of_a_forgotten_memory_is_left(memem, save, session, home, vault
     save(DEPLOYS)
     use(memem, home, memory)
     other.search("falcon")
-    assert {"index-v2.db", "state.db", "events.jsonl"} <= {
+    assert {FILE_NAME, "state.db", "events.jsonl"} <= {
         name.removesuffix("-wal") for name in held(home.dir, memory.id)
     }
     assert held(home.dir, "zorblaxctl")
