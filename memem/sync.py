@@ -107,12 +107,12 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
     cut_short = not read.memory.body or not ("\n" in read.memory.body or data.endswith((b"\n", b"\r")))
     if read.problem and "closing" in read.problem and entry and entry.hash and cut_short:
         return _keep_last_good(index, file, entry, "cut short: half synced?", now_ns)
-    fresh = _seen(file, fresh.hash, now_ns, read.problem)
+    fresh = _seen(file, fresh.hash, now_ns, read.problem) if read.problem else fresh
     # The same bytes may read better than before: their row was kept for a file that has come back since.
     if entry and (entry.hash, entry.problem) == (fresh.hash, fresh.problem):
         index.refresh(fresh)
     else:
-        index.put(fresh, read.memory)
+        index.put(fresh, read.memory, new=entry is None)
     return "problems" if read.problem else "changed"
 
 

@@ -97,7 +97,7 @@ class Vault:
 
     def read(self, path: str) -> bytes:
         """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
-        return _read(self.root / path)
+        return _read(f"{self.root}/{path}")
 
     def create(self, memory: Memory, links: tuple[str, ...] = ()) -> str:
         """Write a new note; answers its path. An existing file is never overwritten; the same memory is written once.
@@ -241,7 +241,7 @@ def _printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     handle = _open_regular(path)
     try:
         chunks = b""
@@ -260,7 +260,7 @@ def _read_whole(path: Path) -> bytes:
         return file.read()
 
 
-def _open_regular(path: Path) -> int:
+def _open_regular(path: str | Path) -> int:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
