@@ -83,6 +83,12 @@ class Vault:
         same: list[str] = []
         return list(self._walk("", known, same)), same
 
+    def is_note(self, path: str) -> bool:
+        """Whether a regular file at a path would be listed; hidden ones are temporary, ours too."""
+        *folders, name = path.split("/")
+        shown = not name.startswith(".") and not any(folder.startswith(".") for folder in folders)
+        return shown and name.endswith(".md") and name not in _GENERATED_FILES
+
     def _walk(self, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
         try:
             folders, files = _listing(self.root / folder, folder, known, same)
