@@ -78,12 +78,14 @@ def build(folder: Path, notes: int) -> World:
         memories.mkdir(parents=True)
         for memory in _memories(notes, random.Random(7)):
             (memories / f"{note.stem_for(memory)}.md").write_bytes(note.render(memory))
-        here = {"cwd": world.project, "env": world.environ, "check": True}
         world.project.mkdir(parents=True)
-        name = ("-c", "user.name=Speed", "-c", "user.email=speed@example.org")
-        subprocess.run(["git", "init", "-q"], **here)
-        subprocess.run(["git", "remote", "add", "origin", "git@example.org:bench/p0.git"], **here)
-        subprocess.run(["git", *name, "commit", "-q", "--allow-empty", "-m", "Begin"], **here)
+        author = ("-c", "user.name=Speed", "-c", "user.email=speed@example.org")
+        for arguments in (
+            ("init", "-q"),
+            ("remote", "add", "origin", "git@example.org:bench/p0.git"),
+            (*author, "commit", "-q", "--allow-empty", "-m", "Begin"),
+        ):
+            subprocess.run(["git", *arguments], cwd=world.project, env=world.environ, check=True)
         world.state.mkdir(mode=0o700)
         (world.state / ".welcome-shown").touch()
         (world.state / "hook.conf").write_text(f"{os.path.realpath(sys.executable)}\n")
