@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _INSTALL_POLL_SECONDS = 5
+_SLICE_SECONDS, _BREATH_SECONDS = 0.5, 0.05  # of a first sync, and between two of them
 
 
 class Lazy:
@@ -47,7 +48,8 @@ class Lazy:
 
         try:
             memem = self()
-            memem.sync()
+            while memem.sync(seconds=_SLICE_SECONDS).left:
+                time.sleep(_BREATH_SECONDS)  # a tool that was called meanwhile answers from what is there
         except MememError:
             return  # the tools will say what is wrong when they are called
         while True:

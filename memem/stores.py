@@ -6,10 +6,11 @@ Everything that can be missing, busy, damaged or read-only is met here, so that 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -27,7 +28,7 @@ from memem.state.changes import Changes
 from memem.state.events import rotate
 from memem.state.forgotten import Forgotten
 from memem.state.store import State, open_state
-from memem.sync import Synced, sync
+from memem.sync import Synced, sync, sync_path
 from memem.text import clean, one_line
 from memem.vault.store import Vault, open_vault
 
@@ -42,6 +43,8 @@ S = TypeVar("S", bound="Stores")
 P = ParamSpec("P")
 R = TypeVar("R")
 _FRESH_SECONDS = 1.0
+_WATCHED_SECONDS = 30.0  # while a watcher tells of changes; the system may lose some when there are very many
+_BUILDING_SECONDS = 1.0  # for which a call waits while a large vault is read for the first time
 _SWEEP_SECONDS = 600
 _VAULT = "vault"  # the vault that the tombstones are of
 # How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
@@ -89,6 +92,8 @@ class Stores:
         self._synced_at = self._swept_at = float("-inf")
         self.shared_by = ""
         self._graves_settled = False
+        self._left = 0  # files for which the last sync had no time
+        self.catch_up: Callable[[], bool] = lambda: False  # a watcher's: takes in what it was told of
         self.index = self._open_index()
         self.state = self._open_state()
         self.vault = self._open_vault()
@@ -101,8 +106,10 @@ class Stores:
                 self.state.close()
 
     @verb
-    def sync(self, patience: float = _PATIENCE_SECONDS) -> Synced:
+    def sync(self, patience: float = _PATIENCE_SECONDS, seconds: float = math.inf) -> Synced:
         """Bring the index up to date with the vault, and the vault with what waits in the spool.
+
+        After so many `seconds` it ends with the rest `left`, and writes nothing into the vault.
 
         Raises:
             VaultUnavailable: the vault is not there; the index stays as it is.
@@ -121,14 +128,29 @@ class Stores:
             self._spool().sweep()
             rotate(self.config.dir)
             self._swept_at = time.monotonic()
-        done = sync(self.vault, self.index, bury=self._bury)
-        self._keep_tombstones()
-        self._remember_root_commit()
-        self._replay()
-        self._renew_standing()
+        until = time.monotonic() + seconds
+        done = sync(self.vault, self.index, bury=self._bury, enough=lambda: time.monotonic() > until)
+        self._left = done.left
+        if not done.left:
+            self._keep_tombstones()
+            self._remember_root_commit()
+            self._replay()
+            self._renew_standing()
         self._synced_at = time.monotonic()
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the index in")]
+        if done.left:
+            self.degraded.append(f"the index in {self.config.dir} is being built: {done.left} notes are not in it yet.")
         return done
+
+    @verb
+    def sync_some(self, paths: Sequence[str]) -> None:
+        """Bring the rows of some files up to date that were written; one that is gone takes a `sync`."""
+        if not self.index.current or self._left or not all(self.vault.stat(path) for path in paths):
+            self.sync(seconds=_BUILDING_SECONDS)
+            return
+        for path in paths:
+            sync_path(self.vault, self.index, path)
+        self._renew_standing()
 
     @verb
     def rebuild(self) -> Synced:
@@ -245,10 +267,11 @@ class Stores:
 
     def _freshen(self) -> None:
         """Sync unless that was a moment ago. What is away or busy leaves the index as the last good copy."""
-        if time.monotonic() - self._synced_at < _FRESH_SECONDS:
+        age = time.monotonic() - self._synced_at
+        if age < _FRESH_SECONDS or (age < _WATCHED_SECONDS and not self._left and self.catch_up()):
             return
         try:
-            self.sync()
+            self.sync(seconds=_BUILDING_SECONDS)
         except (VaultUnavailable, StateUnavailable) as error:
             # Who holds the index now holds it for long: what this call writes there the next sync finds.
             sqlite.wait_at_most(self.index.connection, _HURRY_SECONDS)
@@ -325,6 +348,9 @@ class Stores:
             raise self._too_new
         from memem.ingest.gate import Gate
 
+        if self._left:  # what is not in the index yet may be what is offered
+            with contextlib.suppress(VaultUnavailable, StateUnavailable):
+                self.sync()
         return Gate(self.vault, self.index, self._spool(), self.state, forgotten=Forgotten(self.config.dir).holds)
 
     def _spool(self) -> Spool:

@@ -26,6 +26,7 @@ class Synced(Value):
     removed: int = 0
     unchanged: int = 0
     problems: int = 0
+    left: int = 0  # changed files for which there was no time
     gone: tuple[Memory, ...] = ()  # in no file any more: deleted, as opposed to moved or renamed
 
 
@@ -34,11 +35,13 @@ def sync(
     index: IndexWriter,
     now_ns: int | None = None,
     bury: Callable[[tuple[Memory, ...]], None] = lambda gone: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Synced:
     """Bring the index up to date with the vault. Idempotent; what nobody changed needs no lock.
 
     Several may sync at once: each file is read under the lock, so that the last to write its row read it last. `bury`
-    is told of the memories that are gone before the index forgets them, and again if a crash comes between.
+    is told of the memories that are gone before the index forgets them, and again if a crash comes between. `enough`
+    may end it after a batch; then nothing counts as gone, because what was moved may not have been found yet.
 
     Raises:
         VaultUnavailable: the vault is not there; the index is left as it was.
@@ -49,6 +52,8 @@ def sync(
     known = settled | index.unsettled()
     stale, same = vault.differing(settled)
     done = {"changed": 0, "unchanged": len(same), "problems": 0}
+    # What the index has no row of comes first: the others may be read again and again while they are fresh.
+    stale.sort(key=lambda file: file.path in known)
     for path in same:
         del known[path]
     for file in stale:
@@ -56,13 +61,17 @@ def sync(
         if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
             known = {path: etag for path, etag in known.items() if not path.startswith(file.path)}
     # Others get their turn between two batches, and find what is there already.
+    left = len(stale)
     for start in range(0, len(stale), _BATCH):
+        if start and enough():
+            break
+        left -= len(stale[start : start + _BATCH])
         with sqlite.transaction(index.connection):
             for file in stale[start : start + _BATCH]:
                 done[_sync_file(vault, index, file, index.entry(file.path), now_ns)] += 1
     index.tidy(done["changed"])
-    removed, gone = _forget(index, known, bury) if known else (0, ())
-    return Synced(removed=removed, gone=gone, **done)
+    removed, gone = _forget(index, known, bury) if known and not left else (0, ())
+    return Synced(removed=removed, gone=gone, left=left, **done)
 
 
 def _forget(
@@ -108,12 +117,12 @@ def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None
     cut_short = not read.memory.body or not ("\n" in read.memory.body or data.endswith((b"\n", b"\r")))
     if read.problem and "closing" in read.problem and entry and entry.hash and cut_short:
         return _keep_last_good(index, file, entry, "cut short: half synced?", now_ns)
-    fresh = _seen(file, fresh.hash, now_ns, read.problem)
+    fresh = _seen(file, fresh.hash, now_ns, read.problem) if read.problem else fresh
     # The same bytes may read better than before: their row was kept for a file that has come back since.
     if entry and (entry.hash, entry.problem) == (fresh.hash, fresh.problem):
         index.refresh(fresh)
     else:
-        index.put(fresh, read.memory)
+        index.put(fresh, read.memory, new=entry is None)
     return "problems" if read.problem else "changed"
 
 

@@ -116,6 +116,28 @@ def terms(text: str) -> list[str]:
     return found
 
 
+class _Indexed(dict[str, str]):
+    """The index terms of each chunk as one text; most words of a vault were met before."""
+
+    def __missing__(self, chunk: str) -> str:
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        text = _one_word(chunk)
+        if not text:
+            known = _expand(chunk)
+            text = " ".join((*known.words, *known.compounds, *known.characters))
+        self[chunk] = text
+        return text
+
+
+_indexed = _Indexed()
+
+
+def index_text(text: str) -> str:
+    """All index terms of a text as one text, as `terms` tells them; for whole vaults, so no loop of Python's."""
+    return " ".join(map(_indexed.__getitem__, text.translate(_SEPARATORS).split()))
+
+
 def query_terms(text: str, limit: int = 40) -> Terms:
     """The distinct topic terms of a question in order, without stop words."""
     words: dict[str, None] = {}
@@ -136,6 +158,23 @@ def _says_nothing(word: str) -> bool:
 
 def _expand(chunk: str) -> Terms:
     """Terms of one whitespace-free chunk: `getUserName` → get user name + get_user_name getusername."""
+    word = _one_word(chunk)
+    known = Terms(words=(word,)) if word else _taken_apart(chunk)
+    if len(_memo) >= _MEMO_SIZE:
+        _memo.clear()
+    _memo[chunk] = known
+    return known
+
+
+def _one_word(chunk: str) -> str:
+    """The term of a chunk that is one word, as most are, or nothing."""
+    plain = chunk.strip(_JOINERS)
+    if plain.isascii() and plain.isalnum() and (plain[1:].islower() or plain.islower() or plain.isupper()):
+        return plain.lower()[:_LONGEST_TERM]
+    return ""
+
+
+def _taken_apart(chunk: str) -> Terms:
     words: list[str] = []
     compounds: list[str] = []
     for segment in chunk.split("/"):
@@ -148,11 +187,7 @@ def _expand(chunk: str) -> Terms:
             if len(folded) <= 3:
                 compounds.append("".join(folded)[:_LONGEST_TERM])
     characters = {char for word in words if not word.isascii() for char in word if _is_gram_char(char)}
-    known = Terms(words=tuple(words), compounds=tuple(compounds), characters=tuple(characters - set(words)))
-    if len(_memo) >= _MEMO_SIZE:
-        _memo.clear()
-    _memo[chunk] = known
-    return known
+    return Terms(words=tuple(words), compounds=tuple(compounds), characters=tuple(characters - set(words)))
 
 
 def _alnum_runs(segment: str) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memem import volumes
 from memem.app import Memem
 from memem.errors import MememError
+from memem.vault.listing import is_note
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -18,16 +21,23 @@ _SETTLE_SECONDS = 0.3  # editors write a file in several steps
 _LOOK_SECONDS = 3.0  # a folder that was made anew sends nothing to who watched the old one
 
 
+_MOST = 100  # files; from here on a look at all of them is as quick
+
+
 class Watcher:
     """Syncs after changes in the vault's memem folder, from a thread of its own, until it is stopped.
 
-    The folder may go away and come back, on a disk that is unmounted or by a restore: it is looked for again.
+    A note that was written is read alone; after anything else all are looked at. The folder may go away and come back,
+    on a disk that is unmounted or by a restore: it is looked for again.
     """
 
     def __init__(self, memem: Memem, settle: float = _SETTLE_SECONDS, look: float = _LOOK_SECONDS) -> None:
         self._memem = memem
         self._settle, self._look = settle, look
         self._changed = threading.Event()
+        self._lock = threading.Lock()
+        self._written: set[str] = set()  # notes that were written since the last sync
+        self._unknown = False  # or something else happened
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="memem-watch", daemon=True)
@@ -40,10 +50,14 @@ class Watcher:
         if not self._observe():
             return False
         self._thread.start()
+        # On a network nobody tells what other machines do.
+        if not volumes.shared_by(str(self._memem.vault.root)):
+            self._memem.catch_up = self.catch_up
         return True
 
     def stop(self) -> None:
         """End the thread and the notifications."""
+        self._memem.catch_up = lambda: False
         self._ended.set()
         self._changed.set()
         self._thread.join(timeout=5)
@@ -54,15 +68,14 @@ class Watcher:
         from watchdog.events import FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
 
-        changed, lost, root = self._changed, self._lost, str(self._memem.vault.root)
+        told, lost, root = self._told, self._lost, str(self._memem.vault.root)
         lost.clear()
 
         class Handler(FileSystemEventHandler):
             def on_any_event(self, event: FileSystemEvent) -> None:
                 if event.event_type in ("deleted", "moved") and event.src_path == root:
                     lost.set()  # another may be there before we look, with the same inode
-                if event.event_type not in ("opened", "closed_no_write"):
-                    changed.set()
+                told(event.event_type, event.is_directory, os.fsdecode(event.src_path), os.fsdecode(event.dest_path))
 
         self._forget()
         folder = _identity(self._memem.vault.root)
@@ -74,6 +87,49 @@ class Watcher:
             return False
         self._observer, self._watched = observer, folder
         return True
+
+    def catch_up(self) -> bool:
+        """Take in what was told until now; whether that is all that can have happened."""
+        if self._observer is None or self._lost.is_set() or _identity(self._memem.vault.root) != self._watched:
+            return False
+        with self._lock:
+            if self._unknown:
+                return False
+        self._sync()
+        return True
+
+    def _told(self, what: str, is_folder: bool, path: str, moved_to: str) -> None:
+        """Take note of an event; called from the notifications' thread."""
+        if what in ("opened", "closed_no_write") or (is_folder and what == "modified"):
+            return  # what happened in a folder is told by what is in it
+        root = f"{self._memem.vault.root}/"
+        path, moved_to = (name.removeprefix(root) for name in (path, moved_to))
+        if is_folder or path.endswith(".icloud"):
+            written = ""
+        elif not is_note(path):
+            if not is_note(moved_to):
+                return
+            written = moved_to  # an editor's or our own temporary file took its place
+        else:
+            written = "" if what in ("deleted", "moved") else path
+        with self._lock:
+            self._written.add(written)
+            self._unknown = self._unknown or not written or len(self._written) > _MOST
+        self._changed.set()
+
+    def _sync(self) -> None:
+        """Bring the index up to date with what was told."""
+        with self._lock:
+            written, unknown = sorted(self._written), self._unknown
+            self._written, self._unknown = set(), False
+        try:
+            if unknown:
+                self._memem.sync()
+            elif written:  # otherwise a call was quicker
+                self._memem.sync_some(written)
+        except MememError:
+            self._unknown = True
+            raise
 
     def _forget(self) -> None:
         """End the notifications."""
@@ -94,11 +150,11 @@ class Watcher:
             if there == _NOTHING:
                 self._watched = _NOTHING
             elif there != self._watched or self._lost.is_set():
-                told = self._observe() or told  # what happened before it was watched nobody told
+                self._unknown = told = self._observe() or told  # what happened before it was watched nobody told
             if not told or there == _NOTHING:
                 continue
             try:
-                self._memem.sync()
+                self._sync()
             except MememError:
                 continue  # the next call of a tool tells what is wrong
             self.synced.set()

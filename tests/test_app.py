@@ -275,3 +275,17 @@ def test_a_fact_corrected_many_times_is_recalled_as_it_is_now(memem):
     assert [item.memory.body for item in memem.memories()] == ["Redis listens on port 6326 in the dev compose file."]
     assert len(memem.search("redis port", limit=1).found) == 1
     assert len(memem.volunteered("On which port does Redis listen in the dev compose file?").found) == 1
+
+
+def test_a_large_vault_is_read_while_calls_answer_from_what_is_there(memem, vault, monkeypatch):
+    for number in range(401):
+        vault.write(f"{number}.md", f"Zebra {number} lives in enclosure {number}\n")
+    monkeypatch.setattr("memem.stores._BUILDING_SECONDS", -1.0)
+    monkeypatch.setattr("memem.stores._FRESH_SECONDS", -1.0)
+    found = memem.search("zebra")
+    assert found.found
+    assert "is being built: 201 notes" in found.warnings[0]
+    # A save is compared with every note there is.
+    saved = memem.save(Draft(content="Zebra 400 lives in enclosure 400"), scope=GENERAL)
+    assert (saved.action, saved.reason) == ("skipped", "known")
+    assert not memem.warnings()

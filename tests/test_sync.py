@@ -319,3 +319,17 @@ def test_a_note_read_before_the_yaml_reader_was_installed_is_read_again(world, m
     assert world.found("6380") == ["memories/a.md"]
     assert world.sync() == Synced(changed=1)
     assert world.index.notes()[0].memory.tags == ("redis", "ports")
+
+
+def test_a_sync_without_time_leaves_the_rest_and_takes_nothing_for_gone(world):
+    world.write("gone.md", text("Redis is on 6380"))
+    world.sync()
+    (world.vault.root / "memories" / "gone.md").unlink()
+    for number in range(401):
+        world.write(f"{number}.md", text(f"Valkey {number}"))
+    for left in (201, 1):  # the files are so fresh that each is read again
+        done = sync(world.vault, world.index, enough=lambda: True)
+        assert (done.changed, done.left > 0, done.removed) == (200, True, 0)
+        assert 402 - world.index.size() == left
+    done = sync(world.vault, world.index)
+    assert (done.changed, done.left, done.removed) == (1, 0, 1)

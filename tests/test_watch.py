@@ -74,12 +74,12 @@ def test_a_note_in_a_folder_that_was_made_a_moment_ago_is_followed(watcher, home
 def test_a_sync_that_fails_does_not_end_the_watching(watcher, home, vault, memem, monkeypatch):
     failed = threading.Event()
 
-    def fail():
+    def fail(paths):
         failed.set()
         raise VaultUnavailable("the vault is not there")
 
     with monkeypatch.context() as fault:
-        fault.setattr(memem, "sync", fail)
+        fault.setattr(memem, "sync_some", fail)
         vault.write("first.md", f"{REDIS}\n")
         assert failed.wait(SECONDS)
     vault.write("second.md", "Valkey must run on 6380\n")
@@ -88,13 +88,13 @@ def test_a_sync_that_fails_does_not_end_the_watching(watcher, home, vault, memem
 
 
 def test_a_burst_of_edits_is_one_sync_or_a_few(watcher, home, vault, memem, monkeypatch):
-    real, calls = memem.sync, []
+    real, calls = memem.sync_some, []
 
-    def count():
+    def count(paths):
         calls.append(1)
-        return real()
+        return real(paths)
 
-    monkeypatch.setattr(memem, "sync", count)
+    monkeypatch.setattr(memem, "sync_some", count)
     for number in range(100):
         vault.write(f"{number}.md", f"Lesson about zebra{number}\n")
     followed(watcher, home, "zebra99", ["memories/99.md"])
@@ -140,3 +140,36 @@ def test_it_ends_when_it_is_told(memem):
     if watching.start():
         watching.stop()
     assert "memem-watch" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_edit_reads_the_edited_note_and_looks_at_no_other(watcher, memem, home, vault, monkeypatch):
+    path = vault.write("by-hand.md", f"---\ntitle: Ports\n---\n\n{REDIS}\n")
+    followed(watcher, home, "redis", ["memories/by-hand.md"])
+    monkeypatch.setattr(type(memem.vault), "differing", lambda *_: pytest.fail("all notes were looked at"))
+    path.write_text("---\ntitle: Ports\n---\n\nValkey must run on 6380\n")
+    followed(watcher, home, "valkey", ["memories/by-hand.md"])
+    (path.parent / "_index.md").write_text("Dragonfly is generated\n")
+    path.with_name("new.md").write_text("Memcached must run on 6382\n")
+    followed(watcher, home, "memcached", ["memories/new.md"])
+    assert rows(home, "dragonfly") == []
+
+
+def test_a_call_beside_a_watcher_needs_no_look_at_the_vault(watcher, memem, monkeypatch):
+    monkeypatch.setattr("memem.stores._FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(type(memem.vault), "differing", lambda *_: pytest.fail("all notes were looked at"))
+    assert memem.search("redis").found == ()
+
+
+def test_a_call_takes_in_what_the_watcher_was_told(memem, home, vault, monkeypatch):
+    memem.sync()
+    watching = Watcher(memem, settle=SECONDS, look=0.05)  # never by itself
+    if not watching.start():
+        pytest.skip("this system sends no notifications of files")
+    monkeypatch.setattr("memem.stores._FRESH_SECONDS", -1.0)
+    vault.write("by-hand.md", f"---\ntitle: Ports\n---\n\n{REDIS}\n")
+    while not watching._written:
+        threading.Event().wait(0.01)
+    monkeypatch.setattr(type(memem.vault), "differing", lambda *_: pytest.fail("all notes were looked at"))
+    assert [item.path for item in memem.search("redis").found] == ["memories/by-hand.md"]
+    watching._settle = 0
+    watching.stop()

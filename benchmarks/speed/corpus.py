@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
@@ -77,10 +78,14 @@ def build(folder: Path, notes: int) -> World:
         memories.mkdir(parents=True)
         for memory in _memories(notes, random.Random(7)):
             (memories / f"{note.stem_for(memory)}.md").write_bytes(note.render(memory))
-        for number in range(PROJECTS):
-            git = world.folder / "work" / f"p{number}" / ".git"
-            git.mkdir(parents=True)
-            (git / "config").write_text(f'[remote "origin"]\n\turl = git@example.org:bench/p{number}.git\n')
+        world.project.mkdir(parents=True)
+        author = ("-c", "user.name=Speed", "-c", "user.email=speed@example.org")
+        for arguments in (
+            ("init", "-q"),
+            ("remote", "add", "origin", "git@example.org:bench/p0.git"),
+            (*author, "commit", "-q", "--allow-empty", "-m", "Begin"),
+        ):
+            subprocess.run(["git", *arguments], cwd=world.project, env=world.environ, check=True)
         world.state.mkdir(mode=0o700)
         (world.state / ".welcome-shown").touch()
         (world.state / "hook.conf").write_text(f"{os.path.realpath(sys.executable)}\n")

@@ -14,6 +14,7 @@ from corpus import World
 from timing import Cost, Pairs, Row, called
 
 from memem.index import edges
+from memem.index.schema import FILE_NAME
 from memem.index.writer import open_writer
 from memem.models import Draft
 from memem.sync import sync
@@ -26,6 +27,7 @@ _SAVES, _CHANGES = 15, 9
 def rows(world: World) -> Iterator[Row]:
     """All of them; the vault is as before afterwards."""
     yield from rebuilds(world)
+    yield from first_calls(world)
     yield from saves(world)
     yield from changes(world)
 
@@ -50,16 +52,37 @@ def rebuilds(world: World) -> Iterator[Row]:
     shutil.rmtree(folder)
 
 
+def first_calls(world: World) -> Iterator[Row]:
+    """How long the first search waits when the vault was never read."""
+    index = world.state / FILE_NAME
+    aside = index.with_name("index-aside")
+    index.replace(aside)
+    memem = world.open()
+    started = time.perf_counter()
+    found = memem.search("which port does redis use for the integration tests?")
+    waited = time.perf_counter() - started
+    memem.close()
+    aside.replace(index)
+    for rest in world.state.glob(f"{FILE_NAME}-*"):
+        rest.unlink()
+    told = next((text for text in found.warnings if "is being built" in text), "all was read")
+    yield Row(world.notes, "first search in a new vault, s", waited, "", target="told", remark=told.rpartition(": ")[2])
+
+
 def saves(world: World) -> Iterator[Row]:
-    """A save by the gate, less the disk's own time: the floor writes and syncs a file and its folder as a save must."""
+    """A save as in the server, beside a watcher; the floor writes and syncs a file and its folder as a save must."""
     memem = world.open()
     memem.sync()
+    watcher = Watcher(memem)
+    watcher.start()
+    memem.save(Draft(content="What loads late is loaded by this"), dry_run=True)
     pairs, fresh = Pairs(), []
     for number in range(_SAVES):
         floor = called(lambda number=number: _write_durably(world.folder / f"floor-{number}"))  # type: ignore[misc]
         text = f"The exporter of tenant {number} writes invoices to bucket number {number * 7} every night at {number}"
         cost = called(lambda text=text: fresh.append(memem.save(Draft(content=text))))  # type: ignore[misc]
         pairs.add(floor, cost)
+    watcher.stop()
     memem.close()
     for outcome in fresh:
         (world.folder / "vault" / "memem" / outcome.path).unlink()

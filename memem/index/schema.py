@@ -58,8 +58,6 @@ CREATE = (
         title, body, keys, scope, content = '', tokenize = "porter ascii tokenchars '_'")""",
     # How `ORDER BY rank` weighs the columns. The scope only filters.
     f"INSERT INTO terms (terms, rank) VALUES ('rank', '{RANK.replace('terms, ', '')}')",  # noqa: S608 - a constant
-    # A save leaves a segment behind, and every word of a question is looked up in each of them.
-    "INSERT INTO terms (terms, rank) VALUES ('automerge', 2)",
     # Not of the vault, but derived as well: the first commit of a repository, which takes git to find out.
     "CREATE TABLE root_commits (git_folder TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
     # The graph. What each note offers to be connected by, and the links that it asserts, by row of `notes`.
@@ -126,4 +124,13 @@ def glob_name(glob: str) -> str:
 
 def scope_term(project: str) -> str:
     """A project as one search term of the `scope` column."""
-    return "".join(char if char.isalnum() and char.isascii() else f"_{ord(char):x}_" for char in project.lower())
+    known = _scope_terms.get(project)
+    if known is None:
+        if len(_scope_terms) > 1000:
+            _scope_terms.clear()
+        known = "".join(char if char.isalnum() and char.isascii() else f"_{ord(char):x}_" for char in project.lower())
+        _scope_terms[project] = known
+    return known
+
+
+_scope_terms: dict[str, str] = {}  # few projects have many notes

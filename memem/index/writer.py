@@ -12,7 +12,7 @@ from memem.index import edges
 from memem.index.reader import Index, cached_folder
 from memem.index.schema import CREATE, FILE_NAME, MOST_GLOBS, glob_name, memory_values, ready, scope_terms
 from memem.models import Memory
-from memem.text import terms
+from memem.text import index_text
 from memem.value import Value
 
 _FIELDS = ("path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # those of an entry first
@@ -84,14 +84,16 @@ class IndexWriter(Index):
         """The files that hold the memory with this id."""
         return [entry for item in self.notes("id = ?", (memory,)) if (entry := self.entry(item.path))]
 
-    def put(self, entry: Entry, memory: Memory) -> None:
-        """Insert or replace the row of one file."""
-        self.remove(entry.path)
+    def put(self, entry: Entry, memory: Memory, *, new: bool = False) -> None:
+        """Insert or replace the row of one file; `new` says that it is known to have none."""
+        if not new:
+            self.remove(entry.path)
         values = [getattr(entry, field) for field in Entry.__fields__] + memory_values(memory)
         rowid = self.connection.execute(_INSERT, values).lastrowid or 0
         self.connection.execute(_INSERT_TERMS, (rowid, *_columns(memory)))
-        names = {(glob_name(glob), rowid) for glob in memory.paths[:MOST_GLOBS]}
-        self.connection.executemany(_INSERT_GLOB, sorted(names))
+        if memory.paths:
+            names = {(glob_name(glob), rowid) for glob in memory.paths[:MOST_GLOBS]}
+            self.connection.executemany(_INSERT_GLOB, sorted(names))
         if memory.id:  # otherwise it is a file that could not be read yet
             edges.put(self.connection, rowid)
 
@@ -104,8 +106,6 @@ class IndexWriter(Index):
 
     def remove(self, path: str) -> None:
         """Forget one file."""
-        if self.connection.execute("SELECT 1 FROM notes WHERE path = ?", (path,)).fetchone() is None:
-            return
         for found in self.notes("path = ?", (path,)):
             # A contentless table forgets a row only when told the very terms it was given.
             self.connection.execute(_DELETE_TERMS, (found.row, *_columns(found.memory)))
@@ -209,8 +209,8 @@ def _opened(path: str, *, shared: bool = False) -> IndexWriter:
 def _columns(memory: Memory) -> tuple[Any, ...]:
     keys = (*memory.tags, *memory.keys, *memory.paths, *memory.entities)
     return (
-        " ".join(terms(memory.title)),
-        " ".join(terms(memory.body)),
-        " ".join(terms(" ".join(keys))),
+        index_text(memory.title),
+        index_text(memory.body),
+        index_text(" ".join(keys)),
         scope_terms(memory),
     )

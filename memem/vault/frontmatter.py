@@ -22,6 +22,8 @@ _REMARK = re.compile(
     r"""^(?:[ \t]*+(?:"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^"'\s#]\S*+(?:[ \t]++(?!#)\S++)*+))?([ \t]++#.*)$"""
 )
 _FLOW_ITEM = re.compile(r"""\s*+("(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'|[^\s,\[\]{}"'#&*!|>%@`][^,\[\]{}]*+)\s*+(?:,|$)""")
+_REMARKED = re.compile(r"[ \t]#")
+_JSON = json.JSONDecoder(strict=False)
 _PLAIN_SAFE = re.compile(r"^[^\W\d_][\w ./()+-]*$")  # starts with a letter, holds nothing YAML could read otherwise
 _YAML_WORDS = frozenset("y n yes no true false on off null none nan inf".split())
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
@@ -40,13 +42,25 @@ class Frontmatter:
         self.opening, self.closing = "", ""
         self.lines: list[str] = []
         self.body = text
-        if self.present:
+        if self.present and not self._split_plainly(text):
             self._split(_split_lines(text))
+
+    def _split_plainly(self, text: str) -> bool:
+        """Split a note of Unix lines whose head ends with `---`, as most do, without looking at every line of it."""
+        end = text.find("\n---\n", 3)
+        if end < 0 or "\r" in text:
+            return False
+        first, *lines = text[:end].split("\n")
+        if any(line[:3] in ("---", "...") for line in lines):
+            return False
+        self.opening, self.lines, self.closing = f"{first}\n", [f"{line}\n" for line in lines], "---\n"
+        self.body = text[end + len("\n---\n") :]
+        return True
 
     def _split(self, lines: list[str]) -> None:
         self.opening = lines[0]
         for at, line in enumerate(lines[1:], 1):
-            if _END.match(line.rstrip("\r\n")):
+            if line[:3] in ("---", "...") and _END.match(line.rstrip("\r\n")):
                 self.lines, self.closing = lines[1:at], line
                 self.body = "".join(lines[at + 1 :])
                 return
@@ -68,6 +82,9 @@ class Frontmatter:
 
     def values(self) -> dict[str, Any]:
         """Top-level keys to strings, numbers and lists; sets `problem` when some of it cannot be read."""
+        plain = _plain_values(self.lines)
+        if plain is not None:
+            return plain
         blocks = self._blocks()
         simple = {key: _simple_value(self.lines[start:end]) for key, (start, end) in blocks.items()}
         covered = {at for start, end in blocks.values() for at in range(start, end)}
@@ -100,12 +117,13 @@ class Frontmatter:
         """Key to its range of lines: the key's line and the indented or dashed lines below it."""
         blocks: dict[str, tuple[int, int]] = {}
         at = 0
+        keys = [_KEY.match(line) for line in self.lines]
         while at < len(self.lines):
-            match = _KEY.match(self.lines[at])
+            match = keys[at]
             end = at + 1
             if match:
                 reach = end
-                while reach < len(self.lines) and not _KEY.match(self.lines[reach]):
+                while reach < len(self.lines) and not keys[reach]:
                     if _CONTINUES.match(self.lines[reach]):
                         end = reach + 1
                     elif self.lines[reach].strip() and not self.lines[reach].startswith("#"):
@@ -148,6 +166,39 @@ def _comments(lines: list[str]) -> tuple[str, list[str]]:
     return remark[1] if remark else "", [line for line in lines[1:] if line.lstrip().startswith("#")]
 
 
+def _plain_values(lines: Sequence[str]) -> dict[str, Any] | None:
+    """The values of a head in the few forms that memem itself writes, or None if there is any other in it."""
+    values: dict[str, Any] = {}
+    key = ""
+    items: list[str] | None = None  # of the list that may begin after a key without a value
+    for line in lines:
+        if line.startswith("- "):
+            item = _plain_scalar(line[2:].strip())
+            if items is None or not item or ": " in item:
+                return None
+            items.append(item)
+            values[key] = items
+            continue
+        key, colon, rest = line.partition(":")
+        value = rest.strip(" \t\r\n")
+        if not colon or key in values or not (key.isascii() and key.isidentifier()) or rest[:1] not in " \r\n":
+            return None
+        items = None if value else []
+        values[key] = [] if value == "[]" else _plain_scalar(value)
+        if values[key] is None:
+            return None
+    return values
+
+
+def _plain_scalar(text: str) -> str | None:
+    """A scalar that is plain or in double quotes and holds nothing special, or None."""
+    if text[:1].isalnum():
+        return None if "#" in text else "" if text in _NULLS else text
+    if len(text) > 1 and text[0] == text[-1] == '"' and text.count('"') == 2 and "\\" not in text:
+        return text[1:-1]
+    return None if text else ""
+
+
 def _simple_value(lines: list[str]) -> Any:
     """The value of one block if it is of a simple form, else None."""
     first = lines[0].rstrip("\r\n").split(":", 1)[1].strip(" \t")
@@ -173,10 +224,12 @@ def _scalar(text: str) -> str | None:
         return single[1].replace("''", "'") if single else None
     if text[0] == '"':
         double = _DOUBLE.match(text)
-        return str(json.loads(f'"{double[1]}"', strict=False)) if double else None
+        if double is None or "\\" not in double[1]:
+            return double[1] if double else None
+        return str(_JSON.decode(f'"{double[1]}"'))
     if text[0] in "[]{}|>&*!%@`,?" or text.startswith("- "):
         return None
-    return re.split(r"[ \t]#", text, maxsplit=1)[0].rstrip()
+    return _REMARKED.split(text, maxsplit=1)[0].rstrip() if "#" in text else text.rstrip()
 
 
 def _flow_list(text: str) -> list[str] | None:

@@ -24,6 +24,13 @@ class File(Value):
     problem: str = ""
 
 
+def is_note(path: str) -> bool:
+    """Whether a regular file at a path would be listed; hidden ones are temporary, ours too."""
+    *folders, name = path.split("/")
+    shown = not name.startswith(".") and not any(folder.startswith(".") for folder in folders)
+    return shown and name.endswith(".md") and name not in _GENERATED_FILES
+
+
 def walk(root: Path, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
     """The notes below a folder that are not as they are `known`, by etag; the paths of the others go to `same`.
 

@@ -180,7 +180,10 @@ def _first_heading(body: str) -> str:
 def _text(value: Any) -> str:
     if value is None or isinstance(value, (dict, list)):
         return ""
-    return one_line(_plain(str(value)))[:2000]
+    text = str(value)
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()[:2000]
+    return one_line(_plain(text))[:2000]
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class Vault:
 
     def read(self, path: str) -> bytes:
         """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
-        return _read(self.root / path)
+        return _read(f"{self.root}/{path}")
 
     def whole(self, path: str) -> bytes:
         """All bytes of a note. Raises OSError; never blocks on a pipe or follows a link."""
@@ -208,7 +208,7 @@ def open_vault(root: str, state_folder: str) -> Vault:
     return vault
 
 
-def _read(path: Path) -> bytes:
+def _read(path: str) -> bytes:
     handle = _open_regular(path)
     try:
         chunks = b""
@@ -227,7 +227,7 @@ def _read_whole(path: Path) -> bytes:
         return file.read()
 
 
-def _open_regular(path: Path) -> int:
+def _open_regular(path: str | Path) -> int:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -7,6 +7,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from memem.vault import frontmatter
 from memem.vault.frontmatter import Frontmatter, format_scalar, format_value
 from memem.vault.note import decode, encode
 
@@ -246,3 +247,28 @@ def test_latin_1_bytes_survive_a_change_of_another_line():
     head = Frontmatter(decode(data))
     head.set("status", "superseded")
     assert encode(head.text()) == data.replace(b"active", b"superseded")
+
+
+HEAD_KEYS = st.sampled_from(["id", "title", "tags", "x y", '"q"', "Über", "2x"])
+HEAD_VALUES = st.sampled_from(
+    ["abc", "a b: c", '"q"', '"a # b"', '"a" # r', "x # y", "x#y", "[]", "[a, b]", "", "null", "~", "'s'", '"a\\"b"',
+     '"', '""', "3", "2026-01-01T00:00:00+00:00", "|", "*a", '"un', "[] # c"]
+)  # fmt: skip
+HEAD_ITEMS = st.sampled_from(
+    ["- a", '- "b"', "- a: b", '- "a: b"', "-", "- # x", "  - d", "# remark", "", "- ~", '- "x" # y', "-x", " cont",
+     "...", "--- ", "---"]
+)  # fmt: skip
+HEADS = st.lists(st.one_of(st.tuples(HEAD_KEYS, HEAD_VALUES).map(": ".join), HEAD_ITEMS), max_size=6)
+
+
+@given(HEADS, st.sampled_from(["\n", "\n", "\r\n"]), st.sampled_from(["", "body\n---\nmore\n"]))
+def test_plain_heads_are_read_as_the_careful_reader_reads_them(lines, newline, body):
+    def read():
+        head = Frontmatter(newline.join(["---", *lines, "---", body]))
+        return head.text(), head.lines, head.body, head.values(), head.problem
+
+    quick = read()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(frontmatter, "_plain_values", lambda lines: None)
+        patched.setattr(Frontmatter, "_split_plainly", lambda self, text: False)
+        assert quick == read()
