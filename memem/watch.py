@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _NOTHING = (0, 0)  # the identity of a folder that is not there
 
 _SETTLE_SECONDS = 0.3  # editors write a file in several steps
+_WAITING_SECONDS = 30.0  # between two tries to bring saves that wait into a vault that tells nothing
 _LOOK_SECONDS = 3.0  # a folder that was made anew sends nothing to who watched the old one
 
 
@@ -31,6 +33,7 @@ class Watcher:
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="memem-watch", daemon=True)
+        self._tried = time.monotonic()
         self._observer: BaseObserver | None = None
         self._watched = _NOTHING
         self.synced = threading.Event()  # set after each sync, for whoever waits for one
@@ -75,6 +78,13 @@ class Watcher:
         self._observer, self._watched = observer, folder
         return True
 
+    def _is_due(self) -> bool:
+        """Whether saves wait and may be let in by now: space that was freed elsewhere sends no notification."""
+        if time.monotonic() - self._tried < _WAITING_SECONDS or not self._memem.waiting():
+            return False
+        self._tried = time.monotonic()
+        return True
+
     def _forget(self) -> None:
         """End the notifications."""
         if self._observer is not None:
@@ -95,7 +105,7 @@ class Watcher:
                 self._watched = _NOTHING
             elif there != self._watched or self._lost.is_set():
                 told = self._observe() or told  # what happened before it was watched nobody told
-            if not told or there == _NOTHING:
+            if there == _NOTHING or not (told or self._is_due()):
                 continue
             try:
                 self._memem.sync()
