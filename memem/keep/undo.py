@@ -121,10 +121,11 @@ def _checked(memem: Memem, deed: Deed, change: Change) -> str:
 
 def _moved(memem: Memem, change: Change) -> str:
     """Where a note is that a human renamed: the one with the bytes that the change left."""
-    for path, entry in memem.index.entries().items():
-        if entry.hash == change.after and memem.vault.stat(path):
-            return path
-    raise BadInput(f"{change.path} is gone, or was renamed and edited: change it by hand.")
+    entries = memem.index.entries()
+    found = [path for path in entries if entries[path].hash == change.after and memem.vault.stat(path)]
+    if len(found) == 1:
+        return found[0]
+    raise BadInput(f"{change.path} is gone, or renamed and edited or copied: change it by hand.")
 
 
 def _undo_one(memem: Memem, change: Change, path: str, cause: str) -> None:
