@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import faults  # noqa: E402 - beside this file
 from messages import messages  # noqa: E402 - beside this file
 
 from memem.cli.main import COMMANDS  # noqa: E402 - the checkout's own code
@@ -79,6 +80,11 @@ def message_table() -> str:
     return "\n".join(rows)
 
 
+def fault_table() -> str:
+    """The rows of the fault list with their tests, as a markdown table."""
+    return faults.table(ROOT)
+
+
 PARTS = {
     "options": option_table,
     "tools": tool_table,
@@ -86,8 +92,9 @@ PARTS = {
     "commands": command_table,
     "predecessors": predecessor_table,
     "messages": message_table,
+    "faults": fault_table,
 }
-FILES = ("README.md", "llms.txt", "docs/configuration.md", "docs/messages.md")
+FILES = ("README.md", "llms.txt", "docs/configuration.md", "docs/messages.md", "docs/faults.md")
 
 
 def filled(text: str) -> str:

@@ -203,9 +203,13 @@ class Stores:
 
     def warnings(self) -> tuple[str, ...]:
         """What keeps memem from working as it should, for answers that people and agents read."""
-        waiting = len(self._spool_files())
+        waiting = self.waiting()
         spooled = [f"{waiting} saves wait for the vault in {self.config.state_path('spool')}"] if waiting else []
         return (*self.degraded, *spooled)
+
+    def waiting(self) -> int:
+        """How many saves wait for the vault."""
+        return len(self._spool_files())
 
     def _durable(self) -> State:
         if self.state is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,9 @@ if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
 _NOTHING = (0, 0)  # the identity of a folder that is not there
-
 _SETTLE_SECONDS = 0.3  # editors write a file in several steps
+_WAITING_SECONDS = 30.0  # between two tries to bring saves that wait into a vault that tells nothing
 _LOOK_SECONDS = 3.0  # a folder that was made anew sends nothing to who watched the old one
-
-
 _MOST = 100  # files; from here on a look at all of them is as quick
 
 
@@ -41,6 +40,7 @@ class Watcher:
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="memem-watch", daemon=True)
+        self._tried = time.monotonic()
         self._observer: BaseObserver | None = None
         self._watched = _NOTHING
         self.synced = threading.Event()  # set after each sync, for whoever waits for one
@@ -131,6 +131,13 @@ class Watcher:
             self._unknown = True
             raise
 
+    def _is_due(self) -> bool:
+        """Whether saves wait and may be let in by now: space that was freed elsewhere sends no notification."""
+        if time.monotonic() - self._tried < _WAITING_SECONDS or not self._memem.waiting():
+            return False
+        self._tried = time.monotonic()
+        return True
+
     def _forget(self) -> None:
         """End the notifications."""
         if self._observer is not None:
@@ -151,7 +158,11 @@ class Watcher:
                 self._watched = _NOTHING
             elif there != self._watched or self._lost.is_set():
                 self._unknown = told = self._observe() or told  # what happened before it was watched nobody told
-            if not told or there == _NOTHING:
+            if there == _NOTHING:
+                continue
+            if self._is_due():
+                self._unknown = told = True
+            if not told:
                 continue
             try:
                 self._sync()

@@ -72,7 +72,7 @@ def session(machine: Machine) -> Iterator[Session]:
             process.communicate(timeout=60)
 
 
-def test_sessions_of_two_versions_share_one_home_and_an_environment_stays_while_it_is_used(machine: Machine) -> None:
+def test_h5_sessions_of_two_versions_share_one_home_and_an_environment_stays_while_it_is_used(machine: Machine) -> None:
     release(machine, "7.0.0")
     older = machine.environment
     with session(machine) as before:
@@ -110,7 +110,7 @@ def test_a_server_whose_environment_is_gone_asks_for_a_new_session(machine: Mach
         assert "Memory saved" in served.call("memory_save", content=FIRST)
 
 
-def test_an_older_version_refuses_what_a_newer_one_left_and_names_it(machine: Machine) -> None:
+def test_d6_an_older_version_refuses_what_a_newer_one_left_and_names_it(machine: Machine) -> None:
     release(machine, "7.0.0")
     state = machine.checkout / "memem/state/store.py"
     text = state.read_text(encoding="utf-8")

@@ -39,6 +39,7 @@ def work(
 ) -> int:
     """Do what is due; answers an exit code. `beat` is called at every step forward."""
     ended = until_revoked(memem.config.dir, stop)
+    _let_in(memem, log)
 
     def step() -> None:
         beat()
@@ -66,6 +67,16 @@ def work(
         log.error("state_unusable", reason=str(error))
         return TRANSIENT
     return DONE
+
+
+def _let_in(memem: Miner, log: Any) -> None:
+    """Bring saves that wait into the vault, if it can be written by now."""
+    if waiting := memem.waiting():
+        try:
+            memem.sync()
+            log.info("let_in", waited=waiting, waiting=memem.waiting())
+        except MememError as error:
+            log.warning("still_waiting", waiting=waiting, reason=str(error))
 
 
 def until_revoked(folder: str, stop: Callable[[], bool]) -> Callable[[], bool]:

@@ -81,8 +81,10 @@ def vault(memem: Memem) -> Check:
         return Check(name="vault", level=DEGRADED, text=f"a git {git} is under way in {root}", fix=fix)
     probe = root / f".memem-doctor-{os.getpid()}.tmp"
     try:
-        probe.write_bytes(b"memem")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"memem")
+        finally:
+            probe.unlink(missing_ok=True)  # a full disk makes the file and then has no room for what is in it
     except OSError as error:
         fix = "saves wait in the spool until it can be written: check permissions and space"
         return Check(name="vault", level=DEGRADED, text=f"{root}: {error.strerror}", fix=fix)

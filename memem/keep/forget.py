@@ -36,6 +36,7 @@ from memem.transcripts.dropping import archived, drop
 from memem.transcripts.members import Header
 from memem.value import Value
 from memem.vault import note
+from memem.vault.note import content_hash
 
 _SHORTEST_ID = 8
 _NOT_SEARCHED = ("env", "pycache", "backups", "demo")
@@ -125,7 +126,7 @@ def carry_out(memem: Miner, planned: Plan) -> list[str]:
     finally:
         archive.close()
     names = [*planned.memories, *([wish.session] if wish.whole_session else [])]
-    purge_logs(memem.config.dir, names)
+    purge_logs(memem.config.dir, planned.memories, names[len(planned.memories) :])
     if memem.state:
         try:
             purge_rows(memem.state, planned.memories, names[len(planned.memories) :])
@@ -259,9 +260,12 @@ def _text(memem: Miner, path: str) -> str:
 def _remove_notes(memem: Miner, planned: Plan) -> Iterator[str]:
     for item in planned.notes:
         try:
-            if not memem.vault.remove(item.path, item.hash, journal=False):
+            # The index knows the hash of what it has read, which of a huge note is the beginning.
+            same = content_hash(memem.vault.read(item.path)) == item.hash
+            whole = content_hash(memem.vault.whole(item.path))
+            if not (same and memem.vault.remove(item.path, whole, cause=None)):
                 yield f"{item.path} was changed in this moment and stays: look at it, and forget it once more"
-        except VaultUnavailable:
+        except (VaultUnavailable, OSError):
             if memem.vault.stat(item.path):
                 raise  # or else another process was faster
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from memem.keep.backup import ARCHIVE, FILES, SPOOL, STATE, VAULT
 from memem.keep.bundle import MOST_NOTE, Bundle
 from memem.models import Memory
 from memem.sources.events import Event
+from memem.state.changes import MOST
 from memem.state.forgotten import FILE_NAME as FORGOTTEN
 from memem.state.forgotten import MEMORY, RECORD, SESSION, Forgotten
 from memem.state.merging import merge
@@ -86,9 +88,12 @@ def carry_out(memem: Memem, bundle: Bundle, planned: Plan) -> dict[str, int]:
     """
     if memem._too_new:
         raise memem._too_new
+    # One deed, to be undone as one; where the journal could hold only a part of it, none.
+    whole = sum(planned.counts.get(what, 0) for what in (NEW, BESIDE)) <= MOST // 2
+    cause = f"restore of {planned.made} at {time.time_ns()}" if whole else None
     for step in planned.steps:
         if step.what in (NEW, BESIDE):
-            _PUT[step.name.partition("/")[0]](memem, bundle, step)
+            _PUT[step.name.partition("/")[0]](memem, bundle, step, cause)
     merged = _merged(memem, bundle)
     if any(step.name.startswith(ARCHIVE) and step.what == NEW for step in planned.steps):
         _forget_again(memem)
@@ -155,15 +160,18 @@ def _note(
 
 def _holds(vault: Vault, path: str, data: bytes) -> bool:
     """Whether a note, or a copy that an earlier restore put beside it, has these very bytes."""
+    if _is(vault, path, data):
+        return True
     target = vault.root / path
     copies = target.parent.glob(f"{_literal(target.stem)} (conflicted copy *.md")
-    for one in (target, *copies):
-        try:
-            if vault.whole(one.relative_to(vault.root).as_posix()) == data:
-                return True
-        except OSError:
-            continue
-    return False
+    return any(_is(vault, copy.relative_to(vault.root).as_posix(), data) for copy in copies)
+
+
+def _is(vault: Vault, path: str, data: bytes) -> bool:
+    try:
+        return vault.whole(path) == data
+    except OSError:
+        return False
 
 
 def _literal(stem: str) -> str:
@@ -225,18 +233,18 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_note(memem: Memem, bundle: Bundle, step: Step) -> None:
+def _put_note(memem: Memem, bundle: Bundle, step: Step, cause: str | None) -> None:
     target = memem.vault.root / step.where
     path = copy_of(target) if step.what == BESIDE else target
-    memem.vault.place(path.relative_to(memem.vault.root).as_posix(), bundle.read(step.name))
+    memem.vault.place(path.relative_to(memem.vault.root).as_posix(), bundle.read(step.name), cause)
 
 
-def _put_waiting(memem: Memem, bundle: Bundle, step: Step) -> None:
+def _put_waiting(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
     memory = note.parse(bundle.read(step.name), step.where).memory
     memem._spool().keep(memory, VaultUnavailable("it waited for the vault when the backup was made."))
 
 
-def _put_file(memem: Memem, bundle: Bundle, step: Step) -> None:
+def _put_file(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
     data = bundle.read(step.name)
     if step.where == CONFIG_FILE:
         lines = data.decode("utf-8", "replace").splitlines(keepends=True)
@@ -244,7 +252,7 @@ def _put_file(memem: Memem, bundle: Bundle, step: Step) -> None:
     members.replace(Path(memem.config.state_path(step.where)), data)
 
 
-def _put_session(memem: Memem, bundle: Bundle, step: Step) -> None:
+def _put_session(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
     folder = Path(memem.config.state_path(ARCHIVE))
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=memem.config.dir) as staged:

@@ -121,10 +121,10 @@ def _checked(memem: Memem, deed: Deed, change: Change) -> str:
 
 def _moved(memem: Memem, change: Change) -> str:
     """Where a note is that a human renamed: the one with the bytes that the change left."""
-    for found in memem.index.notes("hash = ?", (change.after,)):
-        if memem.vault.stat(found.path):
-            return found.path
-    raise BadInput(f"{change.path} is gone, or was renamed and edited: change it by hand.")
+    found = [item.path for item in memem.index.notes("hash = ?", (change.after,)) if memem.vault.stat(item.path)]
+    if len(found) == 1:
+        return found[0]
+    raise BadInput(f"{change.path} is gone, or renamed and edited or copied: change it by hand.")
 
 
 def _undo_one(memem: Memem, change: Change, path: str, cause: str) -> None:

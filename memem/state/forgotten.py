@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from memem.errors import StateUnavailable
 FILE_NAME = "forgotten"
 MEMORY, TEXT, SESSION, RECORD = "memory", "text", "session", "record"
 _NOTHING = (0, 0, 0)
+_LOOK_SECONDS = 0.2
 
 
 class Forgotten:
@@ -24,10 +26,15 @@ class Forgotten:
         self._path = Path(folder, FILE_NAME)
         self._about = _NOTHING
         self._known: frozenset[str] = frozenset()
+        self._looked = float("-inf")
 
     def holds(self, kind: str, name: str) -> bool:
         """Whether this was forgotten: an id, a session, the uuid of a record, or the key of a text."""
-        known = self._read()
+        # Asked for every record of a transcript: not to look at the disk each time.
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._read()
+        known = self._known
         return bool(known) and bool(name) and _line(kind, name) in known
 
     def add(self, named: Iterable[tuple[str, str]]) -> int:
@@ -40,7 +47,8 @@ class Forgotten:
 
     def add_lines(self, lines: Iterable[str]) -> int:
         """The same for lines of another such file; what is none is left out."""
-        new = [line for line in dict.fromkeys(lines) if _is_line(line) and line not in self._read()]
+        known = self._read()
+        new = [line for line in dict.fromkeys(lines) if _is_line(line) and line not in known]
         if not new:
             return 0
         try:
@@ -53,6 +61,7 @@ class Forgotten:
             raise StateUnavailable(
                 f"{self._path} cannot be written ({error.strerror}): nothing was forgotten."
             ) from error
+        self._read()
         return len(new)
 
     def _read(self) -> frozenset[str]:

@@ -24,10 +24,10 @@ _OF_MEMORY = (
         WHERE instr(ids, :name)""",
 )
 _OF_SESSION = (
-    "DELETE FROM shown WHERE session = :name OR instr(session, :name)",
+    "DELETE FROM shown WHERE session = :name OR substr(session, 1, length(:name) + 1) = :name || '.'",
     "DELETE FROM slices WHERE session = :hashed",
-    "DELETE FROM offsets WHERE instr(path, :name)",
-    "DELETE FROM jobs WHERE instr(key, :name) OR instr(payload, :name)",
+    "DELETE FROM offsets WHERE instr(path, '/' || :name || '.jsonl') OR instr(path, '/' || :name || '/')",
+    "DELETE FROM jobs WHERE instr(key, '/' || :name || '.jsonl') OR instr(key, '/' || :name || '/')",
 )
 _LOGS = (EVENTS, f"{EVENTS}.1", "miner.log", *(f"miner.log.{number}" for number in range(1, 10)), "hook-failures.log")
 
@@ -59,9 +59,11 @@ def purge_copies(state: State, folder: str) -> None:
         raise StateUnavailable(f"the copies of the state cannot be made anew ({error}): forget once more.") from error
 
 
-def purge_logs(folder: str, names: Iterable[str]) -> int:
-    """Take the lines that hold one of these names out of the trail of the hooks and the logs; answers how many."""
-    needles = [name.encode("utf-8", "replace") for name in names if name]
+def purge_logs(folder: str, memories: Iterable[str], sessions: Iterable[str]) -> int:
+    """Take the lines that name a memory or a session out of the trail of the hooks and the logs; answers how many."""
+    # A session's id may be any word, so it only counts as a whole: a value, or a part of a path.
+    forms = [form.format(name) for name in sessions for form in ('"{}"', "/{}.jsonl", "/{}/")]
+    needles = [name.encode("utf-8", "replace") for name in (*memories, *forms) if name]
     return sum(_purge_log(Path(folder, name), needles) for name in _LOGS) if needles else 0
 
 

@@ -109,17 +109,22 @@ class Vault:
             return path
         raise VaultUnavailable(f"a note of id {memory.id} exists already in {self.root / MEMORIES}")
 
-    def place(self, path: str, data: bytes, cause: str = "") -> None:
-        """Write a new note at a path of its own. Raises VaultUnavailable as `create` does, and when it exists."""
+    def place(self, path: str, data: bytes, cause: str | None = "") -> None:
+        """Write a new note at a path of its own; with the cause None the journal is not told.
+
+        Raises:
+            VaultUnavailable: as `create` does, and when there is such a note.
+        """
         self._wait_for_git()
         try:
             (self.root / path).parent.mkdir(parents=True, exist_ok=True)
             _write(self.root / path, data, replace=False)
         except OSError as error:
             raise _unavailable(self.root / path, error) from error
-        self.journal(path, cause, None, data)
+        if cause is not None:
+            self.journal(path, cause, None, data)
 
-    def remove(self, path: str, expected: str, cause: str = "", *, journal: bool = True) -> bool:
+    def remove(self, path: str, expected: str, cause: str | None = "") -> bool:
         """Delete a note while its content hash is `expected`; False when it is another by now, and stays.
 
         Raises:
@@ -131,7 +136,7 @@ class Vault:
             before = _read_whole(target)
             if content_hash(before) != expected:
                 return False
-            take_back = self.journal(path, cause, before, None) if journal else _nothing
+            take_back = _nothing if cause is None else self.journal(path, cause, before, None)
             with alone(target.parent):
                 gone = take_away(target, expected)
             sync_folder(target.parent)

@@ -3,12 +3,17 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from memem.daemon.supervisor import Supervisor
 from memem.models import Draft
+from memem.process import run
 from memem.sync import sync
 
+from ..daemon.test_worker import Log
+from ..fakes import Clock
 from .faults import REDIS
 
 
@@ -102,3 +107,24 @@ def test_c2_order_holds_over_the_end_of_summer_time(memem, monkeypatch):
     timeline = memem.timeline(ids[1])
     assert [memory.id for memory in (*timeline.before, timeline.anchor, *timeline.after)] == ids
     assert timeline.anchor.created.startswith("2030-10-27T01:30:")
+
+
+@pytest.mark.parametrize("step", [-3600, 10 * 365 * 86_400], ids=["an hour back", "ten years on"])
+def test_c3_a_step_of_the_clock_changes_nothing_about_how_long_a_backoff_lasts(home, step):
+    Path(home.dir).mkdir(mode=0o700)
+    wall, running = Clock(), Clock(1000.0)
+    log = Log()
+    watched = Supervisor(home, ["/bin/sh", "-c", "exit 20"], dict(os.environ), log, now=wall, monotonic=running)
+    watched._work()
+    wall.at += step
+    assert watched._not_before == running.at + 60
+    assert watched._seconds_to_wait(running.at) >= 60
+    running.at += 60
+    assert watched._not_before <= running.at
+
+
+def test_c3_a_clock_that_runs_wild_ends_no_child_before_its_deadline(monkeypatch):
+    jumps = iter(range(10**6))
+    monkeypatch.setattr(time, "time", lambda: 1.8e9 + (-1) ** next(jumps) * 3e8)
+    done = run(["/bin/sh", "-c", "sleep 0.3; echo well"], env={"PATH": "/bin"}, cwd="/", deadline_seconds=60)
+    assert (done.returncode, done.stdout, done.reason) == (0, b"well\n", "")

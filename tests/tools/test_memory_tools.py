@@ -104,7 +104,7 @@ def test_ids_are_given_as_list_or_text_with_or_without_brackets(call: Call) -> N
 @pytest.mark.parametrize(
     "name", ["00000000", "abc", "../../etc/passwd", "%", "' OR 1=1 --", "x" * 10_000, "\udcff" * 8]
 )
-def test_id_of_nothing_is_answered_as_not_found(call: Call, name: str) -> None:
+def test_m6_id_of_nothing_is_answered_as_not_found(call: Call, name: str) -> None:
     call("memory_save", content=REDIS)
     answer = call("memory_get", ids=[name])
     assert answer.startswith("[not-found:")
