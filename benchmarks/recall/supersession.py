@@ -1,12 +1,17 @@
-"""Facts that change: is the current one first, and is the one that it replaced ever shown unasked.
+"""Facts that change: is the current one first, is what it replaced ever shown unasked, and what is taken for a change.
 
     python benchmarks/recall/supersession.py [DATA] [--json]
 
-200 histories: a fact, then one that replaces it, saved through the write gate into one vault, in the wordings below
-with the values of ten projects. Twice: the later draft names what it supersedes, and it does not, so that the gate has
-to see it. `lost` are current facts that the gate took for replaced by one about another project; `kept` the others.
-The templates were written by the hand that wrote the ranking; DATA, a JSON list of {"before", "after", "question"},
-replaces them.
+Two sets of histories (a fact, then one or two that replace it), each saved through the write gate into a vault of its
+own. Twice: the later draft names what it supersedes, and it does not, so that the gate has to see it.
+
+- histories.txt, together with the pairs of subjects.txt, which both stay true: written sentence by sentence by somebody
+  who had not read how texts are compared;
+- the templates below with the values of ten projects: one frame ten times, which nobody writes, so that every
+  history is surrounded by nine distractors.
+
+`lost` are current facts that the gate took for replaced by one about another subject, `pairs` those of two facts
+of which one was. DATA, a JSON list of {"before", "after", "question"}, replaces the histories.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,75 +73,126 @@ _TEMPLATES = (
 )  # fmt: skip
 
 
+_HERE = Path(__file__).resolve().parent
+_COLUMNS = (("seen", "seen"), ("first", "first"), ("injected", "shown"), ("outdated", "outdated"), ("lost", "lost"))
+
+
 class History(NamedTuple):
-    """A fact, what replaced it, and the question that both answer."""
+    """A fact, what replaced it one after the other, and the question that all answer."""
 
-    before: str
-    after: str
+    texts: Sequence[str]
     question: str
+    style: str = ""
 
 
-def histories(path: Path) -> Iterator[History]:
-    """Those of a file, or those of the templates."""
-    if path.is_file():
-        for item in json.loads(path.read_text(encoding="utf-8")):
-            yield History(item["before"], item["after"], item["question"])
-        return
-    for number, name in enumerate(_NAMES):
-        values = {"n": name, "a": number + 3, "b": number + 5}
-        for texts in _TEMPLATES:
-            yield History(*(text.format(**values) for text in texts))
+class Pair(NamedTuple):
+    """Two facts about two subjects."""
+
+    one: str
+    other: str
+    style: str
 
 
-def _asked(found: list[History], *, told: bool) -> dict[str, list[float]]:
-    """For each history whether the gate saw it, the current fact is first, either is injected, another replaced it."""
-    rates: dict[str, list[float]] = {"seen": [], "first": [], "shown": [], "outdated": [], "lost": []}
+def written() -> list[History]:
+    """The histories of histories.txt."""
+    return [
+        History(texts.split(" => "), question, style)
+        for style, line in _lines("histories.txt")
+        for texts, _, question in [line.rpartition(" ? ")]
+    ]
+
+
+def pairs() -> list[Pair]:
+    """The pairs of subjects.txt."""
+    return [Pair(*line.split(" | "), style) for style, line in _lines("subjects.txt")]
+
+
+def _lines(name: str) -> Iterator[tuple[str, str]]:
+    style = ""
+    for line in (_HERE / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            style = line[3:]
+        elif line and not line.startswith("#"):
+            yield style, line
+
+
+def templates() -> list[History]:
+    """The templates above with the values of each project."""
+    filled = [
+        [text.format(n=name, a=number + 3, b=number + 5) for text in texts]
+        for number, name in enumerate(_NAMES)
+        for texts in _TEMPLATES
+    ]
+    return [History(texts[:2], texts[2]) for texts in filled]
+
+
+def told_apart(found: Sequence[History], beside: Sequence[Pair], *, told: bool) -> dict[str, list[float]]:
+    """What became of each history, and of each pair saved between them, in one vault; see the columns."""
+    rates: dict[str, list[float]] = {key: [] for _, key in _COLUMNS} | {"pairs": []}
     with tempfile.TemporaryDirectory() as folder:
         environ = {"HOME": folder, "PATH": os.environ["PATH"], "MEMEM_DIR": f"{folder}/state",
                    "MEMEM_OBSIDIAN_VAULT": f"{folder}/vault"}  # fmt: skip
         Path(folder, "work").mkdir()
         memem = Memem(load(environ), folder=f"{folder}/work", environ=environ)
-        ids = []
-        for history in found:
-            before = memem.save(Draft(content=history.before)).memory.id
-            later = Draft(content=history.after, supersedes=(before,) if told else ())
-            outcome = memem.save(later)
-            rates["seen"].append(float(before in [memory.id for memory in outcome.replaced]))
-            ids.append((before, outcome.memory.id))
-        for history, (before, after) in zip(found, ids, strict=True):
-            first = memem.search(history.question, 5).ids
-            rates["first"].append(float(first[:1] == [after]))
+        chains, kept = [], []
+        for number, history in enumerate(found):
+            chain = [memem.save(Draft(content=history.texts[0])).memory.id]
+            kept += [_saved(memem, beside[at]) for at in range(number, len(beside), len(found))]
+            for text in history.texts[1:]:
+                outcome = memem.save(Draft(content=text, supersedes=(chain[-1],) if told else ()))
+                rates["seen"].append(float(chain[-1] in [memory.id for memory in outcome.replaced]))
+                chain.append(outcome.memory.id)
+            chains.append(chain)
+        for history, chain in zip(found, chains, strict=True):
+            rates["first"].append(float(memem.search(history.question, 5).ids[:1] == chain[-1:]))
             query = Query(text=history.question, scope=memem.scope(), limit=3)
             shown = slices.for_prompt(memem.index, query, "", lambda _: {}).ids
-            rates["shown"].append(float(after in shown))
-            rates["outdated"].append(float(before in shown))
-            rates["lost"].append(float(not memem.get([after])[0][0].live))
+            rates["shown"].append(float(chain[-1] in shown))
+            rates["outdated"].append(float(any(memory in shown for memory in chain[:-1])))
+            rates["lost"].append(float(not _live(memem, chain[-1])))
+        rates["pairs"] = [float(not all(_live(memem, memory) for memory in ids)) for ids in kept]
         memem.close()
     return rates
 
 
-def measure(path: Path) -> Mapping[str, float]:
-    """Print the table; answers the figures of drafts that do not say what they replace."""
-    found = list(histories(path))
-    texts = {f"{at} {name}": text for at, history in enumerate(found)
-             for name, text in zip(("before", "after"), history, strict=False)}  # fmt: skip
+def _saved(memem: Memem, pair: Pair) -> tuple[str, str]:
+    return memem.save(Draft(content=pair.one)).memory.id, memem.save(Draft(content=pair.other)).memory.id
+
+
+def _live(memem: Memem, memory: str) -> bool:
+    return memem.get([memory])[0][0].live
+
+
+def compared(title: str, found: Sequence[History], beside: Sequence[Pair] = ()) -> Mapping[str, float]:
+    """Print the table of one set; answers its figures."""
+    texts = {f"{at} {step}": text for at, history in enumerate(found) for step, text in enumerate(history.texts)}
+    texts |= {f"pair {at} {step}": text for at, pair in enumerate(beside) for step, text in enumerate(pair[:2])}
     floor = Floor(texts)
-    heads = ("seen", "first", "injected", "outdated", "lost", "kept first")
-    print(f"{f'{len(found)} histories':<22}" + "".join(f"{head:>11}" for head in heads))
+    print(f"{title:<24}" + "".join(f"{head:>11}" for head, _ in _COLUMNS) + f"{'pairs':>11}")
     for name, search in (("FTS5", floor.search), ("grep", floor.grep)):
-        first = [float(search(history.question, 1) == [f"{at} after"]) for at, history in enumerate(found)]
-        print(f"{name:<22}{'–':>11}{mean(first):>11.1%}")
-    rates = {name: _asked(found, told=told) for name, told in (("memem, told", True), ("memem, not told", False))}
-    for name, group in rates.items():
-        kept = [value for value, lost in zip(group["first"], group["lost"], strict=True) if not lost]
-        cells = [*(mean(group[key]) for key in ("seen", "first", "shown", "outdated", "lost")), mean(kept)]
-        print(f"{name:<22}" + "".join(f"{cell:>11.1%}" for cell in cells))
+        last = [(f"{at} {len(history.texts) - 1}", history) for at, history in enumerate(found)]
+        first = [float(search(history.question, 1) == [right]) for right, history in last]
+        print(f"{name:<24}{'–':>11}{mean(first):>11.1%}")
     figures = {}
-    for name, group in rates.items():
-        suffix = "" if name.endswith("not told") else "_told"
-        named = {"current_first": "first", "superseded_injected": "outdated", "lost": "lost"}
-        figures |= {f"{label}{suffix}": mean(group[key]) for label, key in named.items()}
+    for name, suffix in (("memem, told", "_told"), ("memem, not told", "")):
+        rates = told_apart(found, beside, told=not name.endswith("not told"))
+        print(f"{name:<24}" + "".join(f"{mean(rates[key]):>11.1%}" for key in rates))
+        named = {"current_first": "first", "superseded_injected": "outdated", "lost": "lost", "pairs_lost": "pairs"}
+        figures |= {f"{label}{suffix}": mean(rates[key]) for label, key in named.items()}
+    print()
     return figures
+
+
+def measure(path: Path) -> Mapping[str, float]:
+    """Print the tables; answers the figures of each set, those of the written histories without a prefix."""
+    if path.is_file():
+        read = json.loads(path.read_text(encoding="utf-8"))
+        found = [History([item["before"], item["after"]], item["question"]) for item in read]
+        return compared(f"{len(found)} histories", found)
+    natural, framed = written(), templates()
+    figures = compared(f"{len(natural)} histories, written", natural, pairs())
+    more = compared(f"{len(framed)} from templates", framed)
+    return {**figures, **{f"templates_{name}": value for name, value in more.items()}}
 
 
 if __name__ == "__main__":

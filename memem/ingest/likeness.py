@@ -1,20 +1,26 @@
 """How a new text relates to a stored one: the same, an extension, a correction, related, or another matter.
 
-Similarity is not identity. Only the same words in the same order are the same; one exchanged number, name or negation
-is a correction; a text that holds the old one whole extends it; two that differ in their subject, or in more than one
-place, are both kept. Nothing is ever refused or replaced for sharing words alone.
+Similarity is not identity. Only the same words in the same order are the same; an exchanged value or negation is a
+correction (`frames` knows a value from a subject); a text that holds the old one whole extends it; two that differ in
+their subject are both kept. Nothing is ever refused or replaced for sharing words alone.
 """
 
 from __future__ import annotations
 
 import re
 
+from memem.ingest import frames
+from memem.ingest.frames import COLON, END, Swap
 from memem.text import STOP_WORDS, fold
 from memem.value import Value
 
 SAME, EXTENSION, CORRECTION, RELATED, DIFFERENT = "same", "extension", "correction", "related", "different"
 # Words and joined identifiers, C++ and C#, and the signs that make another fact: numpy <2 is not numpy >=2.
 _TOKEN = re.compile(r"[^\W_]+(?:[._/:@-]+[^\W_]+)*(?:\+\+|#)?|[<>≤≥≠]=?|[!=~]=+|=|[~^](?=\d)|(?<![\w-])-(?=\d)")
+_ENDS = frozenset(".!?;,\n")
+_READABLE = re.compile(rf"{_TOKEN.pattern}|:(?=\s)|(?:(?<!Mr)(?<!Ms)(?<!Dr)[.]|[!?;,])(?=\s|$)|\n")
+# Words that only say that something is new; the negation of "not … any more" stays.
+_LATELY = re.compile(r"\b(?:from now on|any ?more|now|nowadays)\b", re.IGNORECASE)
 _NEGATIONS = frozenset(
     """
     not no never none without dont doesnt isnt arent cannot cant wont shouldnt mustnt nor
@@ -29,37 +35,64 @@ _TURNING = frozenset(
     out over should some under until up within
     """.split()
 )
-# What a correction says is over: "not npm", "no longer Redis", "instead of master".
-_REJECTS = re.compile(
-    r"\b(?:not|no longer|never|instead of|rather than|replac(?:es|ed|ing)|(?:away|moved|switched) from|formerly)\b"
-    r"[ \t]+([^.,;:!?()\n]+)",
+# What a correction says is over: "not npm", "no longer Redis", "instead of master", "moved from", "Jenkins is gone".
+# "Do not push" and "is not safe" deny something, which is not yet the end of it.
+_NAMED = r"((?:[^.,;:!?()\n]|[.:](?=\S))+"
+_REJECTS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?<!do )(?<!does )(?<!did )(?<!must )(?<!should )(?<!can )(?<!may )(?<!will )(?<!is )(?<!are )(?<!was )\b"
+        r"(?:not|no longer|instead of|rather than|replac(?:es|ing)|replaced(?! by)|formerly|gave up|dropped)\s"
+        rf"{_NAMED})",
+        r"\b(?:(?:mov|switch|migrat|chang|rais|lower|relicens|renam)ed|went|away)(?:[ ]\w+){0,6}?[ ]from\s"
+        rf"{_NAMED})",
+        rf"\b(?:do|does|is|are)[ ]not\s{_NAMED}?)\sany[ ]?more",
+        rf"(?:^|[.;,:]\s+){_NAMED}?)\s(?:is|are|was|were|has[ ]been|have[ ]been|got)\s(?:\w+\s)?"
+        r"(?:replaced[ ]by|gone|switched[ ]off|cancelled|removed|retired|dropped|deprecated|forbidden)\b",
+    )
+)
+_CHANGED = re.compile(
+    r"\b(?:now|any ?more|no longer|instead|again|from now on|moved|switched|migrated|replaced|dropped|gone|cancelled"
+    r"|removed|became|changed|jetzt|nicht mehr|nun|désormais|maintenant|ahora)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
-_DETERMINERS = frozenset("the our a an this der die das le la les el los".split())
-# A number after one of these is a name, not a value.
-_NUMBERED = frozenset(
-    "issue ticket bug pr mr task story epic step phase stage sprint milestone chapter tenant customer account shard "
-    "worker replica job".split()
+# What begins a reason, which is no part of the statement.
+_REASON = re.compile(
+    r"\s*(?:[,;:(]\s+|\s(?=(?:because|since|so that|instead of|rather than|as we|due to)\b))", re.IGNORECASE
 )
+_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _SHARED = 0.6  # of the longer text's words, in order, for two texts to be versions of one statement
 _AKIN = 0.4
-_LONGEST_SWAP = 2
+_LONGEST_SWAP = 4
+_MOST_SWAPS = 3
 _FEW_WORDS = 2
+_OPPOSITES = tuple(
+    frozenset(pair.split())
+    for pair in (
+        "enable disable", "enabled disabled", "allowed forbidden", "allow forbid", "required optional", "open closed",
+        "mandatory optional", "public private", "synchronous asynchronous", "optimistic pessimistic", "hard soft",
+        "include exclude", "included excluded", "true false", "automatic manual", "automatically manually",
+        "strict lenient", "ascending descending",
+    )
+)  # fmt: skip
+_REMAINS, _REMAINS_OF_NUMBER = 0.3, 0.6  # of what the old text says beside what is over, to speak of the same
 
 
 class _Text(Value):
-    tokens: tuple[str, ...]  # all words, folded and without plural
+    tokens: tuple[str, ...]  # all words, folded and without plural, and the ends of clauses
+    written: tuple[str, ...]  # the same as they were written
     content: tuple[str, ...]  # those that carry meaning, negations included
     words: frozenset[str]
 
 
 class _Change(Value):
-    """One place where two texts differ, by the position in the old one."""
+    """One place where two texts differ: the words of each, and where those of the old one begin and end."""
 
     at: int
+    end: int
     old: tuple[str, ...]
     new: tuple[str, ...]
+    written: tuple[str, ...]
 
 
 def compare(new: str, old: str) -> str:
@@ -72,17 +105,19 @@ def compare(new: str, old: str) -> str:
         return EXTENSION
     if sorted(a.content) == sorted(b.content):
         return CORRECTION  # "composition over inheritance" and its reverse have the same words
-    if _rejects(new, a, b):
+    told = bool(_CHANGED.search(new)) and not _CHANGED.search(old)
+    whole = _version(a, b, told)
+    if whole in (CORRECTION, EXTENSION):
+        return whole
+    if not _other_subject(a, b) and _rejects(new, a, b):
         return CORRECTION
-    changes = _changes(a, b)
-    shared = len(b.tokens) - sum(len(change.old) for change in changes)
-    longer = max(len(a.tokens), len(b.tokens))
-    if shared >= 2 and shared >= _SHARED * longer:
-        return _version(changes, b)
-    if not any(change.old for change in changes) and not _negates(changes):
-        return EXTENSION
+    # A reason that was added or exchanged does not make it another statement.
+    short, former = _read(_stated(new)), _read(_stated(old))
+    if (short.tokens, former.tokens) != (a.tokens, b.tokens) and _version(short, former, told) == CORRECTION:
+        return CORRECTION
     common = len(a.words & b.words)
-    return RELATED if common >= 2 and common >= _AKIN * min(len(a.words), len(b.words)) else DIFFERENT
+    akin = common >= 2 and common >= _AKIN * min(len(a.words), len(b.words))
+    return RELATED if whole == RELATED or akin else DIFFERENT
 
 
 def telling(text: str) -> tuple[str, ...]:
@@ -95,23 +130,121 @@ def denies(text: str) -> bool:
     return not _NEGATIONS.isdisjoint(_read(text).tokens)
 
 
-def _version(changes: list[_Change], old: _Text) -> str:
-    """What a text is that shares most of its words, in order, with the old one."""
-    swaps = [change for change in changes if change.old and change.new]
+def _stated(text: str) -> str:
+    """A text up to the first reason or aside."""
+    return _REASON.split(text.strip(), maxsplit=1)[0]
+
+
+def _version(a: _Text, b: _Text, told: bool) -> str:
+    """What a text is to an old one if it shares most of its words with it, in order."""
+    changes = _changes(a, b)
+    shared = len(b.tokens) - sum(len(change.old) for change in changes)
+    longer = max(len(a.tokens), len(b.tokens))
+    added = not any(change.old for change in changes)
+    if added and not _negates(changes):
+        return EXTENSION if _adds_only(changes, b) else RELATED
+    if shared < 2 or (shared < _SHARED * longer and not _only_last(changes, b)):
+        return DIFFERENT
+    swaps = [change for change in changes if _exchanges(change)]
     gained = [word for change in changes if not change.old for word in change.new if _carries(word)]
     lost = [word for change in changes if not change.new for word in change.old if _carries(word)]
-    if all(change.at >= len(old.tokens) for change in changes):
-        return EXTENSION
     if _negates(changes):
-        others = [word for change in changes for word in (*change.old, *change.new) if _carries(word)]
-        return CORRECTION if sum(word not in _NEGATIONS for word in others) <= _FEW_WORDS else RELATED
-    if not swaps:
-        return RELATED if lost else EXTENSION
-    if len(swaps) > 1 or len(gained) + len(lost) > _FEW_WORDS:
+        gained, lost = ([word for word in words if word not in _NEGATIONS] for words in (gained, lost))
+        topical = any(_is_topic(change.old) and _is_topic(change.new) for change in swaps)
+        return RELATED if topical or lost or len(gained) > _FEW_WORDS else CORRECTION
+    if len(gained) + len(lost) > _FEW_WORDS:
         return RELATED
-    swap = swaps[0]
-    small = max(len(swap.old), len(swap.new)) <= _LONGEST_SWAP
-    return CORRECTION if small and not _names_subject(swap, old) else RELATED
+    if not swaps:
+        turned = any(word in _TURNING for change in changes for word in (*change.old, *change.new))
+        return CORRECTION if turned and not lost else RELATED
+    # "At the boundary" and "in the form" are two answers to two questions.
+    joints = any(
+        frames.joins(change.old) and frames.joins(change.new) and not _TURNING.issuperset((*change.old, *change.new))
+        for change in changes
+    )
+    return CORRECTION if not joints and _corrects(swaps, b, told) else RELATED
+
+
+def _corrects(swaps: list[_Change], old: _Text, told: bool) -> bool:
+    """Whether all that was exchanged are values and dates, and at least one is a value."""
+    if len(swaps) > _MOST_SWAPS:
+        return False
+    seen = [_swap(change, old, told) for change in swaps]
+    values = [frames.is_value(swap) or _turns(swap) for swap in seen]
+    dates = [frames.is_date(swap) for swap in seen]
+    if len(swaps) > 1 and not all(
+        date or (value and frames.is_amount(swap)) for value, date, swap in zip(values, dates, seen, strict=True)
+    ):
+        # Only one of several may be more than a number: two names that both differ are another matter.
+        plain = [swap for swap, date in zip(seen, dates, strict=True) if not date]
+        return len(plain) == 1 and frames.is_value(plain[0])
+    return any(values) and all(value or date for value, date in zip(values, dates, strict=True))
+
+
+def _turns(swap: Swap) -> bool:
+    """Whether a word took the place of its opposite: off for on, may for must, insensitive for sensitive."""
+    if len(swap.old) != 1 or len(swap.new) != 1:
+        return False
+    both = {swap.old[0], swap.new[0]}
+    short, long = sorted(both, key=len) if len(both) == 2 else ("", "")
+    return (
+        both <= _TURNING
+        or any(both <= pair for pair in _OPPOSITES)
+        or (len(short) > 3 and any(long == f"{prefix}{short}" for prefix in ("in", "un", "non", "dis", "im")))
+    )
+
+
+def _is_topic(words: tuple[str, ...]) -> bool:
+    """Whether some of the words neither deny nor turn."""
+    return any(_carries(word) and word not in _NEGATIONS and word not in _TURNING for word in words)
+
+
+def _other_subject(a: _Text, b: _Text) -> bool:
+    """Whether the two share most words, but not what they begin with."""
+    changes = _changes(a, b)
+    shared = len(b.tokens) - sum(len(change.old) for change in changes)
+    if shared < _SHARED * min(len(a.tokens), len(b.tokens)):
+        return False
+    return any(
+        _is_topic(change.old) and _is_topic(change.new) and frames.in_subject(_swap(change, b, told=False))
+        for change in changes
+    )
+
+
+def _swap(change: _Change, old: _Text, told: bool) -> Swap:
+    """An exchange within its clause."""
+    before, after = old.tokens[: change.at], old.tokens[change.end :]
+    starts = [at for at, token in enumerate(before) if token == END]
+    ends = [at for at, token in enumerate(after) if token == END]
+    return Swap(
+        before=before[starts[-1] + 1 if starts else 0 :],
+        after=after[: ends[0] if ends else len(after)],
+        old=change.old,
+        new=change.new,
+        written=change.written,
+        rest=old.written[change.end :],
+        told=told,
+    )
+
+
+def _exchanges(change: _Change) -> bool:
+    """Whether words stand for others, and not only articles or particles for their like."""
+    return bool(change.old and change.new) and any(map(_carries, (*change.old, *change.new)))
+
+
+def _only_last(changes: list[_Change], old: _Text) -> bool:
+    """Whether nothing differs but the end of one sentence, so that all of its beginning is shared."""
+    return len(changes) == 1 and bool(changes[0].old) and len(old.tokens) - changes[0].end <= 1
+
+
+def _adds_only(changes: list[_Change], old: _Text) -> bool:
+    """Whether what was added leaves the statement as wide as it was: behind it, or words without a topic."""
+    return all(
+        change.at >= len(old.tokens)
+        or not any(_carries(word) and word not in _TURNING for word in change.new)
+        or (change.at == 0 and all(map(frames.is_time, filter(_carries, change.new))))
+        for change in changes
+    )
 
 
 def _negates(changes: list[_Change]) -> bool:
@@ -121,41 +254,47 @@ def _negates(changes: list[_Change]) -> bool:
     return gained != lost
 
 
-def _names_subject(swap: _Change, old: _Text) -> bool:
-    """Whether what was exchanged is what the sentence is about: "auth service …", "the worker …", "issue 12 …"."""
-    before = old.tokens[swap.at - 1] if swap.at else ""
-    if any(char.isdigit() for char in swap.old[0]) and swap.old[0][0].isdigit():
-        return before in _NUMBERED
-    return swap.at == 0 or (swap.at == 1 and before in _DETERMINERS) or before in ("service", "tenant", "team")
-
-
 def _rejects(new: str, a: _Text, b: _Text) -> bool:
     """Whether the new text says that something the old one says is over, and speaks of the same matter."""
-    for match in _REJECTS.finditer(new.replace("'", "").replace("’", "")):
-        named: list[str] = []
-        for token in map(_folded, _TOKEN.findall(match[1])):
-            if token in STOP_WORDS and token not in _TURNING:
-                if named:
-                    break
-                continue
-            named.append(token)
-        same_matter = (a.words & b.words) - set(named)
-        if named and same_matter and set(named) <= set(b.content) and not set(b.content) & _NEGATIONS:
-            return True
+    if set(b.content) & _NEGATIONS:
+        return False
+    plain = new.replace("'", "").replace("’", "")
+    for pattern in _REJECTS:
+        for match in pattern.finditer(plain):
+            named: list[str] = []
+            for token in map(_folded, _TOKEN.findall(match[1])):
+                if token in STOP_WORDS and token not in _TURNING:
+                    if named:
+                        break
+                    continue
+                named.append(token)
+            rest = b.words - set(named)
+            least = _REMAINS_OF_NUMBER if all(map(frames.is_time, named)) else _REMAINS
+            if named and set(named) <= set(b.content) and len(rest & a.words) >= max(least * len(rest), 1):
+                return True
     return False
 
 
 def _changes(a: _Text, b: _Text) -> list[_Change]:
     from rapidfuzz.distance import Levenshtein
 
+    spans: list[list[int]] = []  # of the old and the new one; what lies side by side is one change
+    for code in Levenshtein.opcodes(b.tokens, a.tokens):
+        if code.tag == "equal":
+            continue
+        if spans and spans[-1][1] == code.src_start and spans[-1][3] == code.dest_start:
+            spans[-1][1::2] = code.src_end, code.dest_end
+        else:
+            spans.append([code.src_start, code.src_end, code.dest_start, code.dest_end])
     return [
         _Change(
-            at=code.src_start,
-            old=b.tokens[code.src_start : code.src_end],
-            new=a.tokens[code.dest_start : code.dest_end],
+            at=at,
+            end=end,
+            old=b.tokens[at:end],
+            new=a.tokens[start:stop],
+            written=(*b.written[at:end], *a.written[start:stop]),
         )
-        for code in Levenshtein.opcodes(b.tokens, a.tokens)
-        if code.tag != "equal"
+        for at, end, start, stop in spans
     ]
 
 
@@ -164,15 +303,25 @@ def _sentences(text: str) -> frozenset[tuple[str, ...]]:
 
 
 def _read(text: str) -> _Text:
-    tokens = tuple(map(_folded, _TOKEN.findall(text.replace("'", "").replace("’", ""))))
+    pairs = [
+        (END if found[0] in _ENDS else COLON if found[0] == COLON else _folded(found[0]), found[0])
+        for found in _READABLE.finditer(_LATELY.sub(" ", text.replace("'", "").replace("’", "")))
+    ]
+    while pairs and pairs[-1][0] == END:
+        pairs.pop()
+    tokens = tuple(token for token, _ in pairs)
     content = tuple(token for token in tokens if _carries(token))
-    return _Text(tokens=tokens, content=content, words=frozenset(word for word in content if word not in _NEGATIONS))
+    words = frozenset(word for word in content if word not in _NEGATIONS)
+    return _Text(tokens=tokens, written=tuple(word for _, word in pairs), content=content, words=words)
 
 
 def _carries(token: str) -> bool:
+    if token in (END, COLON):
+        return False
     return token not in STOP_WORDS or token in _NEGATIONS or token in _TURNING
 
 
 def _folded(token: str) -> str:
     word = fold(token)
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word.isalpha() else word
+    plural = len(word) > 3 and word.endswith("s") and not word.endswith("ss") and word.isalpha()
+    return word[:-1] if plural and word not in STOP_WORDS else word

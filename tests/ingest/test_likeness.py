@@ -156,3 +156,50 @@ def test_an_exchanged_or_rejected_word_corrects(new, old):
 )
 def test_a_further_fact_about_the_same_thing_stands_beside_the_old_one(new, old):
     assert compare(new, old) == RELATED
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("All questions about tides go to Ann.", "All questions about cranes go to Bo."),
+        ("Maya owns the checkout page.", "Maya owns the landing page."),
+        ("Write tests first for the parser.", "Write tests first for the scheduler."),
+        ("Never call the network from a reducer.", "Never call the network from a selector."),
+        ("Feature branches are squashed.", "Release branches are not squashed."),
+        ("v1 of the API is frozen.", "v2 of the API is not frozen."),
+        ("Migration 0042 must run offline.", "Migration 0043 must run offline."),
+        ("Chrome 120 breaks the upload.", "Chrome 121 breaks the upload."),
+        ("GET /orders is paginated.", "GET /customers is paginated."),
+        ("Kafka topic orders has 12 partitions.", "Kafka topic payments has 12 partitions."),
+        ("Run the linter before pushing.", "Run the tests before pushing."),
+        ("Use ruff for Python.", "Use mypy for Python."),
+        ("Prices are cached for an hour.", "Prices are computed in calc_price()."),
+        ("Always validate input at the boundary.", "Always validate input in the form."),
+        ("The meeting with Nordbank is on Monday.", "The meeting with Alpina is on Tuesday."),
+        ("The importer is idempotent.", "The importer is slow."),
+        ("Secrets are stored in Vault.", "Secrets of the mobile build are stored in Bitrise."),
+    ],
+)
+def test_an_exchanged_subject_never_replaces(one, other):
+    assert compare(one, other) in (RELATED, DIFFERENT)
+    assert compare(other, one) in (RELATED, DIFFERENT)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Maya owns the payments service.", "Jonas owns the payments service."),
+        ("Soft delete is the rule for customer rows.", "Hard delete is the rule for customer rows."),
+        ("As of January 2026 the SLA is 99.5 percent.", "As of April 2026 the SLA is 99.9 percent."),
+        ("Since March we deploy on Tuesdays.", "Since May we deploy on Thursdays."),
+        ("Fixtures are in tests/data.", "Fixtures are in tests/fixtures now."),
+        ("Secrets are stored in Vault.", "Secrets are stored in AWS Secrets Manager."),
+        ("Search is case sensitive.", "Search is case insensitive."),
+        ("The dev database runs on localhost:5432.", "The dev database runs on localhost:5544, the old port clashed."),
+        ("Python dependencies are declared in requirements.txt.",
+         "Python dependencies moved from requirements.txt to pyproject.toml."),
+        ("Customer emails are sent with SendGrid.", "SendGrid was replaced by Postmark for customer emails."),
+    ],
+)  # fmt: skip
+def test_an_exchanged_value_of_the_same_subject_corrects(old, new):
+    assert compare(new, old) == CORRECTION
