@@ -48,7 +48,7 @@ _INVISIBLE = re.compile(
 )
 _REFUSED = re.compile(r"The user doesn't want to (?:proceed|take this action)|User rejected|The user rejected")
 _SAID = re.compile(r"the user (?:said|provided the following reason[^:\n]*):\s*(.*)", re.DOTALL | re.IGNORECASE)
-_SAID_END = re.compile(r"\n\s*\n(?:Note: The user's next message|IMPORTANT:).*", re.DOTALL)
+_SAID_END = re.compile(r"\n[^\S\n]{0,40}\n(?:Note: The user's next message|IMPORTANT:).*", re.DOTALL)
 _ANSWERED = re.compile(r'"((?:[^"\\]|\\.){1,500})"="((?:[^"\\]|\\.){0,2000})"')
 _OWN_COMMAND = re.compile(
     r"\bmemem(?:\.\w+|/bootstrap\.sh)?[\"']?\s+"
