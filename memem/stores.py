@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -31,6 +31,7 @@ from memem.vault.store import Vault, open_vault
 
 if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
     from memem.ingest.gate import Gate
+    from memem.ingest.secrets import Redactor
     from memem.llm.protocol import LLM
     from memem.state.jobs import Jobs
     from memem.state.ledger import Ledger
@@ -314,7 +315,14 @@ class Stores:
             raise self._too_new
         from memem.ingest.gate import Gate
 
-        return Gate(self.vault, self.index, self._spool(), self.state)
+        return Gate(self.vault, self.index, self._spool(), self.state, redact=self.redactor)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What every text goes through before it is kept, sent or shown."""
+        from memem.ingest.secrets import Redactor
+
+        return Redactor(self.config)
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))

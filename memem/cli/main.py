@@ -38,6 +38,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("transcripts", "sessions", "Search what was said and done in them."),
             ("mine", "sessions", "Take their durable lessons into the vault."),
+            ("off", "secrets", "Leave this session alone: nothing injected, saved, archived or mined."),
             ("miner", "miner", "Let that happen by itself: start, stop, history, what it spends."),
         ),
     ),
@@ -49,6 +50,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("stats", "review", "Memories over time, kinds and projects; how often recall spoke."),
             ("stale", "review", "Memories that may be outdated, and why. Changes nothing."),
             ("conflicts", "system", "Notes that need your decision."),
+            ("secrets", "secrets", "What was redacted, kept encrypted: list, reveal, false-positive, purge."),
             ("verify", "system", "Compare vault, index and state byte for byte."),
         ),
     ),

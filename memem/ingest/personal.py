@@ -21,7 +21,7 @@ PHONE = re.compile(
     re.VERBOSE,
 )
 NAMED_PHONE = re.compile(
-    r"(?i)\b(?:tel|phone|telefon|mobile?|cell|handy|fax)\b[\w .]{0,12}[:#=]?[ ]{1,3}(\(?0?\d(?:[ ()./-]{0,3}\d){6,13})(?!\d)"
+    r"(?i)\b(?:tel|phone|telefon|mobile|cell|fax)\b[\w .]{0,12}[:#=]?[ ]{1,3}(\(?0?\d(?:[ ()./-]{0,3}\d){6,13})(?!\d)"
 )
 CARD = re.compile(r"(?<![\w.-])[3-6]\d{3}(?:[ -]?\d){8,15}(?![\w-]|\.\d)")
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")

@@ -11,10 +11,15 @@ from collections.abc import Callable, Iterator
 
 from memem.ingest.assigned import find_assigned
 from memem.ingest.logins import find_logins
+from memem.ingest.personal import find_personal
+from memem.ingest.sealed import SealedStore
 from memem.ingest.shapes import Span, find_detected, find_pem, find_shapes
 from memem.ingest.told import find_told
 from memem.ingest.wrapped import find_encoded, find_wrapped
-from memem.value import Value
+from memem.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from memem.config import Config
 
 Finder = Callable[[str], Iterator[Span]]
 FINDERS: tuple[Finder, ...] = (
@@ -36,13 +41,32 @@ class Redaction(Value):
     found: tuple[str, ...] = ()
 
 
+class Redactor:
+    """Redacts as the user's settings say: personal data or not, what was allowed left in, what was found sealed."""
+
+    def __init__(self, config: Config) -> None:
+        self.store = SealedStore(config)
+        self.finders = (*FINDERS, find_personal) if config.redact_personal else FINDERS
+
+    def __call__(self, text: str, place: str = "") -> Redaction:
+        """The text without secrets; what was found is sealed as of that place, if it names one."""
+        found = [span for span in spans(text, self.finders) if not self.store.allows(text[span[0] : span[1]])]
+        if found and place:
+            self.store.keep([(rule, text[start:end]) for start, end, rule in found], redact(place).text)
+        return _without(text, found)
+
+
 def redact(text: str, finders: tuple[Finder, ...] = FINDERS) -> Redaction:
     """Replace every secret value by `[REDACTED:<rule>]`; all other characters stay as they are.
 
     Raises NotReady while detect-secrets is not installed yet. Uses no network; detect-secrets verifies nothing here.
     """
+    return _without(text, spans(text, finders))
+
+
+def _without(text: str, found: list[Span]) -> Redaction:
     parts, at, rules = [], 0, []
-    for start, end, rule in spans(text, finders):
+    for start, end, rule in found:
         parts += [text[at:start], f"[REDACTED:{rule}]"]
         rules.append(rule)
         at = end

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from memem.text import public
+
 MACHINE, PROMPT, COMMAND, PLAN, INTERRUPT = "", "prompt", "command", "plan", "interrupt"
 MINER = "memem-miner"  # the first word of every prompt that memem itself sends to a model
 
@@ -66,6 +68,7 @@ class Said(NamedTuple):
 
 def cleaned(text: str) -> str:
     """Without what memem injected, terminal escapes, control characters and halves of surrogate pairs."""
+    text = public(text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
