@@ -43,7 +43,8 @@ def transcript(home: Home, *prompts: str, session: str = SESSION) -> Path:
     path = folder / f"{session}.jsonl"
     records = [
         {"type": "user", "uuid": f"{at:08d}-0000-4000-8000-000000000000", "sessionId": session,
-         "cwd": str(home.project), "timestamp": "2026-11-01T10:00:00.000Z", "message": {"role": "user", "content": prompt}}
+         "cwd": str(home.project), "timestamp": "2026-11-01T10:00:00.000Z",
+         "message": {"role": "user", "content": prompt}}
         for at, prompt in enumerate(prompts)
     ]  # fmt: skip
     path.write_text("".join(json.dumps(record) + "\n" for record in records))

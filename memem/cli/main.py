@@ -88,9 +88,19 @@ def run(arguments: Sequence[str]) -> None:
     except ModuleNotFoundError:
         raise  # a dependency is not installed yet: the bootstrap knows what to do
     except Exception as error:  # noqa: BLE001 - the door of the command line: a person gets a line, not a traceback
-        what = f"memem: unexpected {type(error).__name__}: {error}"
+        what = f"memem: unexpected {type(error).__name__}{_words(error)}"
         print(f"{what}\nfix: memem doctor; if that is well, report it", file=sys.stderr)
         sys.exit(1)
+
+
+def _words(error: Exception) -> str:
+    """What an error says, without secrets: a terminal's text ends up in logs and reports."""
+    from memem.ingest.secrets import redact
+
+    try:
+        return f": {redact(str(error)[:2000]).text}"
+    except MememError:
+        return ""
 
 
 def page(heading: Callable[[str], str] = str) -> str:
