@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[0] = str(ROOT)  # not this folder: its secrets.py is not the standard library's
 
 from memem.ingest.secrets import redact, spans  # noqa: E402 - runs from a checkout
 

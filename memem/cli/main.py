@@ -13,6 +13,7 @@ from memem import __version__
 from memem.cli.former import OLD_FLAGS, READS
 from memem.config import completing
 from memem.errors import BadInput, MememError
+from memem.text import clean
 
 if TYPE_CHECKING:
     from memem.app import Memem
@@ -83,7 +84,7 @@ def run(arguments: Sequence[str]) -> None:
     try:
         _dispatch(list(arguments))
     except MememError as error:
-        print(f"memem: {error}", file=sys.stderr)
+        print(f"memem: {clean(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError:
         raise  # a dependency is not installed yet: the bootstrap knows what to do
