@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from memem.active import ActiveSlice, Task
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
 from memem.graph import Graph
 from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
+from memem.off import is_off
 from memem.project import find_checkout
 from memem.recall import slices
 from memem.recall.paths import File
@@ -52,6 +53,8 @@ class Memem(Graph, Slicing):
         """
         self._freshen()
         draft = draft.replace(source_session=draft.source_session or self.session)
+        if (self.config.session_off and not dry_run) or is_off(self.config.dir, draft.source_session):
+            raise BadInput("memem is off for this session, nothing was saved: memem off --undo takes that back.")
         return self._gate().ingest(draft, self.scope(scope), dry_run=dry_run)
 
     def import_from(
@@ -217,9 +220,7 @@ class Memem(Graph, Slicing):
         """Places in the scope's sessions, or in all, that hold the words; secrets are removed.
 
         `by_session` answers one place of each session, the sessions ranked as a whole, `newest` the latest sooner.
-
-        What is archived is found by its index, the rest by a scan. No verb, because a scan takes seconds and other
-        calls need not wait for it.
+        What is archived is found by its index, the rest by a scan. No verb: a scan takes seconds, others need not wait.
         """
         from memem.transcripts.archive import open_archive
         from memem.transcripts.search import search as search_sessions
@@ -242,17 +243,18 @@ class Memem(Graph, Slicing):
             archive = open_archive(self.config.dir, source)
             if archive:
                 stack.callback(archive.close)
-            return search_sessions(
+            found = search_sessions(
                 archive,
                 source,
                 self.config.session_dirs,
                 question,
                 belongs=(lambda _: True) if everywhere else belongs,
                 remembered=lambda project: project in here.names and project != GENERAL,
-                redact=_without_secrets,
+                redact=self._without_secrets,
                 limit=limit,
                 order=Order(by_session=by_session, newest=newest),
             )
+        return found.replace(passages=tuple(one for one in found.passages if not is_off(self.config.dir, one.session)))
 
     def archive(
         self, paths: Sequence[str], *, opted_in: bool, stop: Callable[[], bool] = lambda: False
@@ -280,7 +282,9 @@ class Memem(Graph, Slicing):
                 if source.excludes(path):
                     continue
                 try:
-                    yield archive.grow(path, redact=_without_secrets, stop=stop)
+                    yield archive.grow(
+                        path, redact=partial(self._without_secrets, place=f"session {path.stem}"), stop=stop
+                    )
                 except StateUnavailable:
                     raise
                 except Unavailable as error:
@@ -291,15 +295,12 @@ class Memem(Graph, Slicing):
     def _scope_of(self, name: str, folder: str) -> Scope:
         return self.scope(name, folder)
 
+    def _without_secrets(self, text: str, place: str = "") -> str:
+        return self.redactor(text, place).text
+
     def _project_of(self, folder: str) -> str:
         """What a folder belongs to, if it is there to tell."""
         return self._scope_of("", folder).id if Path(folder).is_dir() else ""
-
-
-def _without_secrets(text: str) -> str:
-    from memem.ingest.secrets import redact
-
-    return redact(text).text
 
 
 def _question(text: str) -> str:

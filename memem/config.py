@@ -120,6 +120,26 @@ class Config(Value):
     archive_days: int = option(
         0, "MEMEM_ARCHIVE_DAYS", "Days that an archived session is kept after it last grew; 0 keeps it for ever."
     )
+    session_off: bool = option(
+        False, "MEMEM_SESSION_OFF", "memem leaves the sessions started with this alone, as `memem off` does for one."
+    )
+    secrets_store: str = option(
+        "file",
+        "MEMEM_SECRETS_STORE",
+        "Where the key of redacted secrets is, which are kept encrypted: `file`, the system's `keyring`, or `off`: "
+        "they are kept nowhere.",
+        choices=("file", "keyring", "off"),
+    )
+    secrets_key_file: str = option(
+        "~/.config/memem/secrets.key",
+        "MEMEM_SECRETS_KEY_FILE",
+        "File of that key (0600); it must lie outside of the state folder and the vault.",
+    )
+    redact_personal: bool = option(
+        False,
+        "MEMEM_REDACT_PERSONAL",
+        "Redact mail addresses, phone, card, account and id numbers as well; authors of commits stay.",
+    )
     tool_profile: str = option(
         "core",
         "MEMEM_TOOL_PROFILE",
@@ -176,7 +196,7 @@ def resolve(
             values[name], origins[name] = spec.default, "default"
     home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib is too dear on the hook path
     values["cache_dir"] = values["cache_dir"] or ("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
-    for name in ("dir", "vault", "cache_dir", "claude_dir"):
+    for name in ("dir", "vault", "cache_dir", "claude_dir", "secrets_key_file"):
         values[name] = _absolute(values[name], home)
     extra = values["extra_session_dirs"].split(":")
     values["extra_session_dirs"] = ":".join(_absolute(path.strip(), home) for path in extra if path.strip())

@@ -7,6 +7,7 @@ MememError
 ├── Unavailable         a folder, database or tool cannot be used now                  exit 4
 │   ├── VaultUnavailable    the vault is missing, read-only or full
 │   ├── StateUnavailable    the state folder is missing, read-only or full
+│   ├── Locked              the key of the sealed secrets is missing, wrong, or open to others
 │   └── ModelUnusable       the model needs a human: login, key, quota, address
 ├── TransientError      it may well work later: the work waits, it is not to blame     exit 20
 │   ├── Busy                our own other calls leave no room for this one
@@ -66,6 +67,10 @@ class VaultUnavailable(Unavailable):
 
 class StateUnavailable(Unavailable):
     """The state folder cannot be written; memem goes on read-only from the vault."""
+
+
+class Locked(Unavailable):
+    """What was redacted cannot be sealed or shown: its key is missing, wrong, open to others, or not wanted."""
 
 
 class ModelUnusable(Unavailable):

@@ -15,7 +15,7 @@ _LONGEST_LESSON = 1000  # characters; nobody says more than that twice in the sa
 _OF_FOLDER = ("CLAUDE.md", ".claude/CLAUDE.md", "CLAUDE.local.md")
 _SENTENCE_END = re.compile(r"(?<=[.!?;。！？])\s+|\n")
 _MARKS = re.compile(r"[\W_]+")
-_LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")
+_LINK = re.compile(r"\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
 
 
 def files(claude_dir: str, folders: Iterable[str]) -> list[str]:

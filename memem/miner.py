@@ -21,7 +21,6 @@ from memem.errors import (
     Truncated,
 )  # fmt: skip
 from memem.ingest.grown import grow
-from memem.ingest.secrets import redact
 from memem.llm.backends import NoModel
 from memem.llm.protocol import LOCAL
 from memem.mining import playbooks
@@ -114,7 +113,7 @@ class Miner(Memem):
         source, path = self.source(), Path(job.payload["path"])
         try:
             if source.head(path).ours:
-                return "a model call of memem"
+                return "left alone"
             for grown in self.archive([str(path)], opted_in=True):
                 if grown.problem:
                     return grown.problem
@@ -193,7 +192,7 @@ class Miner(Memem):
 
     def _engine(self, job: Job, model: Model | None) -> Engine:
         last = job.attempts >= MOST_ATTEMPTS - 1
-        return ModelEngine(model, lambda text: redact(text).text, self._nearest, last=last) if model else patterns
+        return ModelEngine(model, self._without_secrets, self._nearest, last=last) if model else patterns
 
     def _part_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         """A dead letter that was brought back: the bytes from `start` to `end` of a transcript."""

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -34,6 +34,7 @@ from memem.vault.store import Vault, open_vault
 
 if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
     from memem.ingest.gate import Gate
+    from memem.ingest.secrets import Redactor
     from memem.llm.protocol import LLM
     from memem.sources.claude_code import ClaudeCode
     from memem.state.jobs import Jobs
@@ -355,7 +356,15 @@ class Stores:
         if self._left:  # what is not in the index yet may be what is offered
             with contextlib.suppress(VaultUnavailable, StateUnavailable):
                 self.sync()
-        return Gate(self.vault, self.index, self._spool(), self.state, forgotten=Forgotten(self.config.dir).holds)
+        forgotten = Forgotten(self.config.dir).holds
+        return Gate(self.vault, self.index, self._spool(), self.state, forgotten=forgotten, redact=self.redactor)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What every text goes through before it is kept, sent or shown."""
+        from memem.ingest.secrets import Redactor
+
+        return Redactor(self.config)
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))

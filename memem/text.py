@@ -84,6 +84,15 @@ COMMON_WORDS = frozenset(
 )
 
 
+# Soft hyphen, marks of direction, spaces of no width, fillers that look like nothing, non-characters.
+_UNSEEN = frozenset(
+    (0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180E, 0x200B, 0x200E, 0x200F,
+     0x2800, 0x3164, 0xFEFF, 0xFFA0, 0xFFFE, 0xFFFF)
+)  # fmt: skip
+_JOINING = ("\u200c", "\u200d", "\ufe0e", "\ufe0f")
+PRIVATE = "[private]"
+
+
 class Terms(Value):
     """Search terms of a text: `words` carry evidence, `compounds` (joined identifiers) only sharpen ranking."""
 
@@ -279,7 +288,67 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    return "".join(_strip_escapes(text)) if "\x1b" in text else "".join(c for c in text if _visible(c))
+    text = "".join(_strip_escapes(text)) if "\x1b" in text else "".join(c for c in text if _visible(c))
+    return text if text.isascii() else _joined(text)
+
+
+def _joined(text: str) -> str:
+    """Joiners and the selectors of a variant only where they join or vary something: between and behind non-ASCII.
+
+    Elsewhere they are how a text is hidden in another.
+    """
+    if not any(char in text for char in _JOINING):
+        return text
+    kept: list[str] = []
+    for char, behind in zip(text, [*text[1:], ""], strict=True):
+        before = kept[-1] if kept else ""
+        if char in "\ufe0e\ufe0f":
+            if (
+                before in ("", *_JOINING)
+                or before.isspace()
+                or (before.isascii() and not before.isdigit() and before not in "#*")
+            ):
+                continue
+        elif char in "\u200c\u200d" and (before in ("", "\u200c", "\u200d") or before.isascii() or behind <= "\x7f"):
+            continue
+        kept.append(char)
+    return "".join(kept)
+
+
+def public(text: str) -> str:
+    """Without what stands in `<private>…</private>`; a block that does not end goes to the end of the text.
+
+    A tag in backticks is a word about the tag. An end without a beginning, which was cut away, takes all before it.
+    """
+    folded = text.lower()
+    if "private>" not in folded:
+        return text
+    folded = folded if len(folded) == len(text) else text
+    kept: list[str] = []
+    at = begun = depth = 0
+    for place, opens in _private_tags(folded):
+        if opens:
+            begun = begun if depth else place
+            depth += 1
+            continue
+        depth -= 1
+        if depth <= 0:
+            kept = [] if depth < 0 else [*kept, text[at:begun]]
+            kept.append(PRIVATE)
+            at, depth = place + len("</private>"), 0
+    return "".join([*kept, text[at:begun], PRIVATE] if depth else [*kept, text[at:]])
+
+
+def _private_tags(text: str) -> list[tuple[int, bool]]:
+    """Where the tags begin, and whether each opens a block."""
+    found: list[tuple[int, bool]] = []
+    at = text.find("private>")
+    while at >= 0:
+        start = at - 2 if text[at - 2 : at] == "</" else at - 1
+        if text[start : start + 1] == "<" and text[start - 1 : start] != "`":
+            found.append((start, start == at - 1))
+        at = text.find("private>", at + 1)
+    return found
 
 
 def _strip_escapes(text: str) -> list[str]:
@@ -302,11 +371,12 @@ def _visible(char: str) -> bool:
     if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000:
         return False
     return not (
-        code in (0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF, 0xFFFE, 0xFFFF)
+        code in _UNSEEN
         or 0x202A <= code <= 0x202E
         or 0x2060 <= code <= 0x206F
         or 0xFFF9 <= code <= 0xFFFB
-        or 0xE0000 <= code <= 0xE007F
+        or 0xFE00 <= code <= 0xFE0D
+        or 0xE0000 <= code <= 0xE0FFF
     )
 
 

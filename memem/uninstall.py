@@ -48,6 +48,8 @@ _KEPT = (
     (r"\.miner-opted-in(\.\d+)?", "what you allowed the miner"),
     (r"config\.toml", "your settings"),
     (r"keys\.env", "your keys"),
+    (r"secrets\.(sealed|lock|new)", "what was redacted, encrypted"),
+    ("off", "which sessions are left alone"),
     (r"events\.jsonl", "outcomes of the hooks"),
     (r"hook-failures\.log", "failures of the hooks"),
     (r"bootstrap\.log(\.\d+)?", "log of the setup"),
@@ -58,7 +60,7 @@ _KEPT = (
     ("undo", "what it takes to undo changes of notes"),
     ("forgotten", "what you had forgotten for good, as hashes"),
 )
-_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm", "undo")
+_FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm", "off", "undo")
 _SHARED = ("events.jsonl", "bootstrap.log", "miner.log", ".miner-opted-in")  # a published memem writes them, too
 _IN_ENV = re.compile(r"\.lock|[0-9a-f]{16}(-dev)?\.used|uv-[0-9a-z.]+|python|fetch-\w+")
 _MADE_BY_US = ("hook.conf", ".capabilities", ".vault-seen", "state.db", "env/.lock")

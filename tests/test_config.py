@@ -54,6 +54,8 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         "llm": "claude",
         "tool_profile": "full",
         "daily_usd": "0.5",
+        "secrets_store": "off",
+        "secrets_key_file": "/x",
     }.get(name, "1")
     for variable in spec.env:  # type: ignore[attr-defined]
         assert str(getattr(resolve({**environ, variable: value}, {})[0], name)) in (value, "True", "1.0")

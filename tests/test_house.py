@@ -32,7 +32,7 @@ HOOK_LOADS = set(
     __future__ _json _sqlite3 math unicodedata encodings.utf_16_le
     _collections _collections_abc _functools _operator collections functools itertools keyword operator reprlib types
     _stat genericpath os os.path posixpath stat
-    memem memem.config memem.errors memem.hook memem.hook.call memem.hook.prompts
+    memem memem.config memem.errors memem.hook memem.hook.call memem.hook.prompts memem.off
     memem.index memem.index.reader memem.index.schema memem.models
     memem.project memem.recall memem.recall.evidence memem.recall.render memem.recall.slices memem.recall.steps
     memem.sqlite memem.state memem.state.store memem.text memem.value

@@ -13,6 +13,7 @@ from memem import __version__
 from memem.cli.former import OLD_FLAGS, READS
 from memem.config import completing
 from memem.errors import BadInput, MememError
+from memem.text import clean
 
 if TYPE_CHECKING:
     from memem.app import Memem
@@ -38,6 +39,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("transcripts", "sessions", "Search what was said and done in them."),
             ("mine", "sessions", "Take their durable lessons into the vault."),
+            ("off", "secrets", "Leave this session alone: nothing injected, saved, archived or mined."),
             ("miner", "miner", "Let that happen by itself: start, stop, history, what it spends."),
         ),
     ),
@@ -49,6 +51,7 @@ COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("stats", "review", "Memories over time, kinds and projects; how often recall spoke."),
             ("stale", "review", "Memories that may be outdated, and why. Changes nothing."),
             ("conflicts", "system", "Notes that need your decision."),
+            ("secrets", "secrets", "What was redacted, kept encrypted: list, reveal, false-positive, purge."),
             ("verify", "system", "Compare vault, index and state byte for byte."),
         ),
     ),
@@ -95,14 +98,24 @@ def run(arguments: Sequence[str]) -> None:
     try:
         _dispatch(list(arguments))
     except MememError as error:
-        print(f"memem: {error}", file=sys.stderr)
+        print(f"memem: {clean(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError:
         raise  # a dependency is not installed yet: the bootstrap knows what to do
     except Exception as error:  # noqa: BLE001 - the door of the command line: a person gets a line, not a traceback
-        what = f"memem: unexpected {type(error).__name__}: {error}"
+        what = f"memem: unexpected {type(error).__name__}{_words(error)}"
         print(f"{what}\nfix: memem doctor; if that is well, report it", file=sys.stderr)
         sys.exit(1)
+
+
+def _words(error: Exception) -> str:
+    """What an error says, without secrets: a terminal's text ends up in logs and reports."""
+    from memem.ingest.secrets import redact
+
+    try:
+        return f": {redact(str(error)[:2000]).text}"
+    except MememError:
+        return ""
 
 
 def page(heading: Callable[[str], str] = str) -> str:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from memem.app import Memem
+from memem.errors import Locked
 from memem.health.check import DEGRADED, FAILING, OK, Check
 from memem.index.reader import index_folder
 from memem.settings import KEYS_FILE
@@ -52,6 +53,20 @@ def permissions(memem: Memem) -> Check:
         return Check(name="permissions", level=DEGRADED, text=f"{path} is open to others", fix=fix)
     # A folder that is closed closes what is in it.
     return Check(name="permissions", level=OK, text="the state folder is yours alone")
+
+
+def secrets(memem: Memem) -> Check:
+    """Whether what was redacted can be sealed, and looked at."""
+    from memem.ingest.sealed import SealedStore
+
+    store = SealedStore(memem.config)
+    try:
+        store.check()
+    except Locked as error:
+        fix = "bring the key back; no new one is made while secrets are sealed with the old one"
+        return Check(name="sealed secrets", level=FAILING, text=str(error), fix=fix)
+    kept = f"{len(store.items())} sealed" if store.where != "off" else "kept nowhere"
+    return Check(name="sealed secrets", level=OK, text=kept)
 
 
 def space(memem: Memem) -> Check:

@@ -13,6 +13,7 @@ import time
 from memem.config import load_snapshot
 from memem.errors import TooNew
 from memem.hook.call import Call, decoded
+from memem.off import is_off, turn_off
 from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -88,8 +89,13 @@ def respond(event: str, payload: Mapping[str, Any], environ: Mapping[str, str]) 
     config, known = load_snapshot(environ), EVENTS.get(event)
     if known is None or config.injection_mode not in known.modes:
         return ""
+    call = Call(config=config, payload=payload, environ=environ)
+    if config.session_off or is_off(config.dir, call.session):
+        if config.session_off and event == "SessionStart":
+            turn_off(config.dir, call.session)  # so that its transcript is left alone later
+        return ""
     try:
-        return known.answer(Call(config=config, payload=payload, environ=environ))
+        return known.answer(call)
     except TooNew:
         return ""  # the tools say what is needed
 

@@ -69,10 +69,10 @@ def prompt(call: Call) -> str:
     """The few memories that fit a prompt and are not in the context yet; usually none."""
     from memem.recall.render import prompt_block
     from memem.recall.slices import for_prompt, is_told
-    from memem.text import query_terms
+    from memem.text import public, query_terms
 
     config = call.config
-    text = next((word for field in _PROMPT_FIELDS if (word := call.word(field).strip())), "")
+    text = public(next((word for field in _PROMPT_FIELDS if (word := call.word(field).strip())), ""))
     if not text or _is_command(text):
         return ""
     index = call.index()

@@ -18,12 +18,12 @@ from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.writer import IndexWriter
 from memem.ingest import likeness
 from memem.ingest.classify import classify
-from memem.ingest.secrets import redact
+from memem.ingest.secrets import Redaction, redact
 from memem.ingest.spool import Spool
 from memem.models import GENERAL, KINDS, UNCONFIRMED, UNTRUSTED, Candidate, Draft, Memory, Outcome, Scope
 from memem.state.store import State
 from memem.sync import sync_path
-from memem.text import clean, cut, one_line, query_terms, terms
+from memem.text import clean, cut, one_line, public, query_terms, terms
 from memem.vault import note
 from memem.vault.note import content_hash
 from memem.vault.store import Vault
@@ -48,8 +48,9 @@ class Gate:
         state: State | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         forgotten: Callable[[str, str], bool] = lambda _kind, _name: False,
+        redact: Callable[[str, str], Redaction] = lambda text, _place: redact(text),
     ) -> None:
-        self.forgotten = forgotten
+        self.forgotten, self.redact = forgotten, redact
         self.vault, self.index, self.spool, self.state, self.now = vault, index, spool, state, now
 
     def ingest(self, draft: Draft, scope: Scope, *, dry_run: bool = False, most: int = maxsize) -> Outcome:
@@ -60,7 +61,7 @@ class Gate:
             NotFound: it supersedes a memory that does not exist.
             VaultUnavailable: neither the vault nor the spool can be written; nothing was saved.
         """
-        redacted_draft, found = _redacted(_cleaned(draft.replace(project=scope.id)))
+        redacted_draft, found = self._redacted(_cleaned(draft.replace(project=scope.id)), seal=not dry_run)
         clean_draft = _bounded(redacted_draft)
         unwanted = self._unwanted(clean_draft)
         if unwanted:
@@ -230,6 +231,22 @@ class Gate:
         deleted = self.state is not None and self.state.buried(text, self.now().timestamp())
         return "deleted by a human" if deleted else ""
 
+    def _redacted(self, draft: Draft, *, seal: bool) -> tuple[Draft, tuple[str, ...]]:
+        """The draft without secrets in any of its texts, and the names of the rules that found them."""
+        found: list[str] = []
+        place = f"saved in {draft.project}" if seal else ""
+
+        def safe(text: str) -> str:
+            redaction = self.redact(text, place)
+            found.extend(redaction.found)
+            return redaction.text
+
+        texts = {
+            field: safe(getattr(draft, field)) for field in ("title", "content", "details", "project", "source_session")
+        }
+        lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
+        return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
+
     def _mined_before(self, draft: Draft) -> Candidate | None:
         """The note that was made of this very text in this session, even if a later one has replaced it since."""
         if draft.source_type != "mined" or not draft.source_session or not draft.evidence:
@@ -317,6 +334,7 @@ def _confirmed(draft: Draft, known: Sequence[Candidate]) -> Draft:
 
 def _cleaned(draft: Draft) -> Draft:
     """The draft without invisible characters, which would also hide a secret; refused when it is out of bounds."""
+    draft = draft.replace(**{field: public(getattr(draft, field)) for field in ("title", "content", "details")})
     content = clean(draft.content).strip()
     if len(content) < SHORTEST:
         raise BadInput(f"a memory needs at least {SHORTEST} characters: one self-contained lesson.")
@@ -347,22 +365,6 @@ def _bounded(draft: Draft) -> Draft:
         for field in _LISTS
     }
     return draft.replace(title=cut(title, LONGEST_TITLE), **lists)
-
-
-def _redacted(draft: Draft) -> tuple[Draft, tuple[str, ...]]:
-    """The draft without secrets in any of its texts, and the names of the rules that found them."""
-    found: list[str] = []
-
-    def safe(text: str) -> str:
-        redaction = redact(text)
-        found.extend(redaction.found)
-        return redaction.text
-
-    texts = {
-        field: safe(getattr(draft, field)) for field in ("title", "content", "details", "project", "source_session")
-    }
-    lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
-    return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
 
 
 def _stem(path: str) -> str:

@@ -1,14 +1,17 @@
-"""Tokens that show by their own form what they are: our table of patterns, and those of detect-secrets."""
+"""Tokens and key blocks that show by their own form what they are: our table of patterns, and detect-secrets'."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
 from memem.errors import NotReady
+from memem.ingest.judging import is_token
 from memem.install import why_missing
+
+Span = tuple[int, int, str]  # start, end, rule
 
 # Not used of detect-secrets: keyword, npm, jwt and openai, whose patterns are quadratic or worse (46 s for 20 kB of
 # "secret_"); entropy, which takes git hashes; and patterns with groups, which tell a part or too much of the token.
@@ -60,9 +63,58 @@ jwt          (?<![A-Za-z0-9_-])eyJ[\w-]{10,}+={0,2}\.[\w-]{10,}+(?:={0,2}\.[\w=-
              (?<=\\n)eyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]+
 """
 
+PEM_BEGIN = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|(?<=\n)Private-Lines: \d{1,4}(?=\s)"
+)
+PEM_BODY = re.compile(r"""[\s\\nrt"'`+,>#*|]{0,80}(?:[A-Z][\w-]{2,20}: |[A-Za-z0-9+/=]{16})""")
+PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,60}-----|(?<=\n)Private-MAC: [0-9a-f]{20,128}")
+PEM_LINE = re.compile(r"[ \t>#*|]{0,20}[A-Za-z0-9+/=]{32,80}[ \t\r]{0,4}")
+PEM_LAST = re.compile(r"[ \t>#*|]{0,20}[A-Za-z0-9+/=]{1,80}[ \t\r]{0,4}")
+WORD = re.compile(r"[\w-]*")
 LITERAL = re.compile(r"\\.|([A-Za-z0-9_/~=-]+)(?![?*+])")
 QUANTITY = re.compile(r"\{[\d,]*\}")
 INNER = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^]]*\]")
+
+
+def find_pem(text: str) -> Iterator[Span]:
+    """Private key blocks as a whole; one without its end reaches to the end of the text, a mere mention is left."""
+    at = 0
+    while begin := PEM_BEGIN.search(text, at):
+        at = begin.end()
+        if PEM_BODY.match(text, at):
+            end = PEM_END.search(text, at)
+            at = end.end() if end else len(text)
+            yield begin.start(), at, "private-key"
+    if not at and "PRIVATE KEY-----" in text and (end := PEM_END.search(text)):
+        # Its front was cut off: what stands before the end line by line, as long as it can be a part of the key.
+        start = text.rfind("\n", 0, end.start()) + 1
+        fits = PEM_LAST
+        while start and fits.fullmatch(text, before := text.rfind("\n", 0, start - 1) + 1, start - 1):
+            start, fits = before, PEM_LINE
+        if fits is PEM_LINE and end.start() - start > 40:
+            yield start, end.end(), "private-key"
+
+
+def find_shapes(text: str) -> Iterator[Span]:
+    """Tokens that show by their own form what they are."""
+    for rule, needle, pattern in shapes():
+        if needle not in text:
+            continue
+        for match in pattern.finditer(text):
+            if is_token(text, *match.span()):
+                yield *match.span(), rule
+
+
+def find_detected(text: str) -> Iterator[Span]:
+    """What detect-secrets finds, each grown to the end of its word: several of its patterns stop early."""
+    for needle, pattern in detectors():
+        if needle not in text:
+            continue
+        end = 0
+        for match in pattern.finditer(text):
+            word = WORD.match(text, match.end()) if match.start() >= end else None
+            if word and is_token(text, match.start(), end := word.end()):
+                yield match.start(), end, "token"
 
 
 @cache

@@ -21,9 +21,9 @@ REVERSES = re.compile(
     re.IGNORECASE,
 )
 SPECIFIC = re.compile(
-    r"`[^`]+`|\b\w+\.(?:py|go|ts|tsx|js|md|ya?ml|toml|json|rs|sh|sql|cs|java|rb|lock|cfg|ini)\b|"
-    r"(?<!\w)--?[a-z][\w-]+|\b[\w.-]+/[\w./*-]+"
-    r"|\b[a-z]+[A-Z]\w+|\b[A-Z][a-z]+[A-Z]\w*|\b\w+_\w+\b|\bv?\d+\.\d+(?:\.\d+)?\b|\b[A-Z]{2,}[A-Z_0-9]*\b|"
+    r"`[^`]{1,300}`|\b\w{1,100}\.(?:py|go|ts|tsx|js|md|ya?ml|toml|json|rs|sh|sql|cs|java|rb|lock|cfg|ini)\b|"
+    r"(?<!\w)--?[a-z][\w-]+|\b[\w.-]{1,100}/[\w./*-]+"
+    r"|\b[a-z]+[A-Z]\w+|\b[A-Z][a-z]+[A-Z]\w*|\b\w{1,100}_\w+\b|\bv?\d+\.\d+(?:\.\d+)?\b|\b[A-Z]{2,}[A-Z_0-9]*\b|"
     r"\b\d{3,5}\b"
 )
 AGREED = re.compile(

@@ -11,11 +11,11 @@ LONGEST_OWN = 1800  # of a longer turn only the first and the last paragraph are
 _LONGEST, _SHORTEST = 420, 12
 _MOST_TEXT = 20_000
 _FENCE = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\((?:https?:|[\w./#@-])[^)\s]*\)")
+_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\((?:https?:|[\w./#@-])[^)\s]{0,2000}\)")
 _ONLY_LINK = re.compile(r"^\s*(?:[-*]\s+)?\[[^\]\n]*\]\([^)\n]*\)\s*$")
-_DOCUMENT = re.compile(r"^\s{0,3}#{1,4} \S|^\s*\*\*[^*\n]+\*\*|^\s*\|.*\|\s*$", re.MULTILINE)
+_DOCUMENT = re.compile(r"^[ \t]{0,3}#{1,4} \S|^[ \t]{0,40}\*\*[^*\n]+\*\*|^[ \t]{0,40}\|.*\|[ \t]*$", re.MULTILINE)
 # What people seldom type at a prompt: it was copied from a page, a review or a reply.
-_MODEL_MARKS = re.compile(r"\*\*|\s—\s|→|[“”’]|^\s*#{1,4} |^\S+\([^)]*\)\S* \w+ ", re.MULTILINE)
+_MODEL_MARKS = re.compile(r"\*\*|\s—\s|→|[“”’]|^[ \t]{0,40}#{1,4} |^\S+\([^)\n]{0,400}\)\S* \w+ ", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*\*\*?|(?<!\w)__|__(?!\w)|(?<![\w*/])\*(?=\S)|(?<=\S)\*(?![\w*/.])")
 _ITEM = re.compile(r"^\s*(?:[-*•+–—]|✅|❌|☐|☑|\d{1,2}[.)]|[-*]\s+\[[ xX]\])\s+")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+|^\s*\*\*[^*]{1,80}\*\*:?\s*$")
@@ -56,7 +56,7 @@ _ERROR_LINE = re.compile(
 )
 _HASH = re.compile(r"(?<![\w-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}(?![\w-])")
 _HASHES = re.compile(rf"(?<!\bcommit )(?<!\()(?:{_HASH.pattern})")  # without them such a sentence has holes
-_PLACE = re.compile(r"\s*\((?:at )?lines? [\d–, -]+\)|(?<=\.\w\w):\d+(?:-\d+)?\b|(?<=\.\w\w\w):\d+(?:-\d+)?\b")
+_PLACE = re.compile(r"\s{0,20}\((?:at )?lines? [\d–, -]+\)|(?<=\.\w\w):\d+(?:-\d+)?\b|(?<=\.\w\w\w):\d+(?:-\d+)?\b")
 _SPAN = re.compile(r"(`[^`\n]*`)")
 _TERMINAL = re.compile(r"\b(?:at|commit|tree|sha) [0-9a-f]{7,40}\b|~/?\S*\s+[$%#]\s\w", re.IGNORECASE)
 _URL = re.compile(r"https?://\S{60,}|\[(?:Image|Pasted text) #\d+[^\]]*\]")

@@ -21,7 +21,11 @@ _LONGEST_BODY = 20_000  # of one memory read in full; the rest is in its note
 LEAST_BODY = 120
 _FRAME = 440  # UTF-16 units kept for head, foot and the line that counts what did not fit
 _LONGEST_NAME, _LONGEST_REASON = 150, 80
-_FRAMES = ("memem", "system", "command-", "local-command", "task-notification", "user-prompt", "persisted-output")
+_FRAMES = (
+    *("memem", "system", "command-", "local-command", "task-notification", "user-prompt", "persisted-output"),
+    *("function_calls", "function_results", "tool_use", "tool_result", "tool_response", "antml", "|im_", "|end"),
+)
+_OWN = ("user", "agent")
 _SUMMARY = 400
 
 
@@ -49,11 +53,12 @@ def body_size(candidate: Candidate) -> int:
 
 
 def index_line(memory: Memory) -> str:
-    """One memory in about 50 tokens: `[id8] L<n> title — snippet`."""
+    """One memory in about 50 tokens: `[id8] L<n> title — snippet`, with its origin if that is not the user or agent."""
     title = one_line(quoted(memory.title))
     body = one_line(quoted(memory.body))
     snippet = cut(body.removeprefix(title.removesuffix(" …")).lstrip(" .:—-"), _SNIPPET)
-    return f"[{_id8(memory)}] L{memory.layer} {cut(title, 120)}" + (f" — {snippet}" if snippet else "")
+    origin = "" if memory.trust in _OWN else f" (from {memory.trust})"
+    return f"[{_id8(memory)}] L{memory.layer}{origin} {cut(title, 120)}" + (f" — {snippet}" if snippet else "")
 
 
 def explained(found: Slice) -> str:

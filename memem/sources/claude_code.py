@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from memem.errors import NotFound, Unavailable
+from memem.off import is_off
 from memem.sources.events import Event
 from memem.sources.excluded import Excluded
 from memem.sources.records import Decoder, Recent, Record
@@ -91,9 +92,11 @@ class ClaudeCode:
                 if not line or file.tell() > _HEAD_BYTES or (folder and prompt is not None):
                     break
         inside = bool(self._state) and f"{os.path.normpath(folder)}/".startswith(f"{self._state}/") and bool(folder)
-        gone = any(self._forgotten("session", name) for name in (session, _session_of(path)) if name)
-        ours = inside or gone or is_of_miner(prompt or "")
-        return Head(session=session or _session_of(path), folder=folder, ours=ours)
+        session = session or _session_of(path)
+        names = {session, _session_of(path)}
+        gone = any(self._forgotten("session", name) for name in names)
+        off = bool(self._state) and any(is_off(self._state, name) for name in names)
+        return Head(session=session, folder=folder, ours=inside or gone or off or is_of_miner(prompt or ""))
 
     def read(self, path: Path, start: int = 0, seen: set[str] | None = None, margin: int = 0) -> Transcript:
         """A transcript from a byte offset on.

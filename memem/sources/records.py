@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from memem.sources import commits, words
 from memem.sources.events import Event
+from memem.text import public
 from memem.value import Value
 
 Record = dict[str, Any]
@@ -107,7 +108,7 @@ class Decoder:
     def event(self, kind: str, text: str, **more: Any) -> Event:
         """An event of the record being taken."""
         fields = {"session": self._session, "uuid": self._uuid, "at": self._at, "agent": self._agent}
-        return Event(kind=kind, text=text, **(fields | {"folder": self._folder, "branch": self._branch} | more))
+        return Event(kind=kind, text=public(text), **(fields | {"folder": self._folder, "branch": self._branch} | more))
 
     # Users
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from memem.text import public
+
 MACHINE, PROMPT, COMMAND, PLAN, INTERRUPT = "", "prompt", "command", "plan", "interrupt"
 MINER = "memem-miner"  # the first word of every prompt that memem itself sends to a model
 
@@ -48,7 +50,7 @@ _INVISIBLE = re.compile(
 )
 _REFUSED = re.compile(r"The user doesn't want to (?:proceed|take this action)|User rejected|The user rejected")
 _SAID = re.compile(r"the user (?:said|provided the following reason[^:\n]*):\s*(.*)", re.DOTALL | re.IGNORECASE)
-_SAID_END = re.compile(r"\n\s*\n(?:Note: The user's next message|IMPORTANT:).*", re.DOTALL)
+_SAID_END = re.compile(r"\n[^\S\n]{0,40}\n(?:Note: The user's next message|IMPORTANT:).*", re.DOTALL)
 _ANSWERED = re.compile(r'"((?:[^"\\]|\\.){1,500})"="((?:[^"\\]|\\.){0,2000})"')
 _OWN_COMMAND = re.compile(
     r"\bmemem(?:\.\w+|/bootstrap\.sh)?[\"']?\s+"
@@ -66,6 +68,7 @@ class Said(NamedTuple):
 
 def cleaned(text: str) -> str:
     """Without what memem injected, terminal escapes, control characters and halves of surrogate pairs."""
+    text = public(text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:

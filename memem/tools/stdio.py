@@ -11,6 +11,7 @@ import threading
 from collections import deque
 
 from memem.errors import MememError
+from memem.text import clean
 from memem.tools.arguments import names, validate, whole
 from memem.value import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ class Call:
             text = whole(self.tool.run(arguments))
             return _text(text, *([f"ignored arguments: {names(ignored)}"] if ignored else []))
         except MememError as error:
-            return _text(whole(str(error)), failed=True)
+            return _text(clean(whole(str(error))), failed=True)
         # A door: one tool's bug, or a library that wants to exit, must not end the session of all tools.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             _complain(self.tool.name, error)

@@ -80,6 +80,11 @@ ASSIGNMENTS = (
     "Authorization: Token {}",
     "Authorization: {}",
     "hubspotKey = '{}'",
+    "Cookie: sessionid={}; theme=dark",
+    "https://{}@git.acme.io/x.git",
+    "the API key for staging is {}",
+    "token → {}",
+    "tokens = ['a', '{}']",
 )
 PLAIN = (
     "password must be at least 12 characters",
@@ -109,6 +114,12 @@ PLAIN = (
     "integrity sha512-" + fake(86) + "==",
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9",
     "AK" + "IAIOSFODNN7EXAMPLE",
+    "Use NuGet/login@v1, then publish\tNuGet login\t2026-08-12T21:01:41.5066668Z with: user",
+    '-H "Authorization: basic {base64(email:password[\\n])}"',
+    '<input type="hidden" name="authenticity_token" value="' + fake(64) + '">',
+    "xoxp-1234567890 and token: GR134894112312312312312312312",
+    "sentry: " + fake(40, HEX) + ", datadog.url: https://app.datadoghq.com/x",
+    "| token | the id of a session, as text |\n| password | at least 8 characters |",
     "NUGET_API_KEY   2025-01-20T04:03:30Z",
     "",
 )
@@ -150,10 +161,27 @@ def test_assigned_value_is_replaced_and_its_name_kept(assignment: str) -> None:
         "sshpass -p |hunter2!| ssh host",
         "Authorization: Basic |bWU6aHVudGVyMg==|",
         'JWT_SECRET="|supersecretvalue42|"',
+        "db.acme.io:5432:shop:me:|Sup3rS3cret!|",
+        "docker login -u me -p |Sup3rS3cret!| registry.io",
+        "sshpass -p '|Somm er2024|' ssh host",
+        "https://x.io/?u=postgres%3A%2F%2Fme%3A|s3cr3tPw9|%40db",
+        "das Passwort ist |Sommer2024!x|",
+        "mot de passe : |Sommer2024!x|",
+        "contraseña: |Sommer2024!x|",
+        "密码：|Sommer2024!x|",
+        "| password | ¦Sommer2024!x¦ |",
+        "**Password:** |Sommer2024!x|",
+        "Password:\n|Sommer2024!x|\n",
+        "the password for the staging database is |Sommer2024!x|.",
+        "log in as admin / |Sommer2024!x|",
+        'login("admin", "|Sommer2024!x|")',
+        "passwords:\n  - |Sommer2024!x|\n",
+        "apiVersion: v1\nkind: Secret\ndata:\n  db: |U29tbWVyMjAyNCF4|\n",
+        "seed phrase: |abandon ability able about above absent absorb abstract absurd abuse access accident|",
     ],
 )
 def test_password_alone_is_replaced(text: str) -> None:
-    before, password, after = text.split("|")
+    before, password, after = text.split("¦" if "¦" in text else "|")
     redacted = redact(before + password + after).text
     assert MARK.sub("", redacted) == before + after
 
@@ -200,6 +228,59 @@ def test_secret_inside_base64_is_found() -> None:
     for inner in (TOKENS["github"], f"user:x\npassword: {VALUE}\n", PEM):
         encoded = base64.b64encode(inner.encode()).decode()
         assert MARK.fullmatch(redact(encoded).text)
+
+
+def test_secret_inside_other_encodings_is_found() -> None:
+    text = f"user:x\npassword: {VALUE}\n"
+    wrapped = "\n".join(re.findall(".{1,76}", base64.b64encode((text * 4).encode()).decode()))
+    twice = base64.b64encode(base64.b64encode(text.encode())).decode()
+    url_safe = base64.urlsafe_b64encode(b"\xc3\xbe\xc3\xbf>>?" + text.encode()).decode()
+    for encoded in (
+        wrapped,
+        twice,
+        url_safe,
+        text.encode().hex(),
+        base64.b64encode(("grün " + text).encode()).decode(),
+    ):
+        assert MARK.fullmatch(redact(encoded).text.rstrip("=")), encoded
+
+
+@pytest.mark.parametrize("joint", ["\\\n", '"\n    "', '" + "', '" +\n    "'])
+def test_assigned_value_goes_on_in_the_next_line(joint: str) -> None:
+    redacted = redact(f'acme_token = "{VALUE[:16]}{joint}{VALUE[16:]}"').text
+    assert VALUE[:16] not in redacted and VALUE[16:] not in redacted
+    assert redacted.startswith('acme_token = "') and redacted.endswith('"')
+
+
+@pytest.mark.parametrize("gap", ["\u200b", "\x1b[0m", "=\n", "\u00ad\u2060"])
+def test_token_with_something_invisible_inside_is_found(gap: str) -> None:
+    token = TOKENS["github"]
+    assert redact(f"see {token[:9]}{gap}{token[9:]} there").text == "see [REDACTED:github] there"
+
+
+def test_key_block_that_lost_its_front_is_found() -> None:
+    rest = "\n".join(PEM.split("\n")[1:])
+    assert redact(f"a line of prose\n{rest}\nmore").text == "a line of prose\n[REDACTED:private-key]\nmore"
+
+
+def test_key_of_putty_is_found() -> None:
+    text = f"Public-Lines: 1\n{fake(64)}\nPrivate-Lines: 1\n{fake(48)}\nPrivate-MAC: {fake(64, HEX)}\nend"
+    assert redact(text).text == f"Public-Lines: 1\n{fake(64)}\n[REDACTED:private-key]\nend"
+
+
+def test_secret_half_of_an_aws_pair_is_found_beside_the_other() -> None:
+    secret = fake(40, ALPHANUMERIC + "/+")
+    assert secret not in redact(f"{TOKENS['aws']},{secret}").text
+
+
+def test_hash_of_a_password_is_found() -> None:
+    bcrypt = "$2b$12$" + fake(53)
+    assert redact(f"me:{bcrypt}:x").text == "me:[REDACTED:password-hash]:x"
+
+
+@pytest.mark.parametrize("value", ["d" + fake(31, HEX), "su9" + fake(20)])
+def test_value_beside_the_name_of_a_service_is_found(value: str) -> None:
+    assert redact(f'sumologic.accessId = "{value}"').text == 'sumologic.accessId = "[REDACTED:service-key]"'
 
 
 def test_rules_are_named_once_for_each_span_in_order() -> None:
@@ -278,6 +359,36 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
             "\\",
             '\\"',
             "eyJaaaaaaaaaaaa.",
+        ),
+        *(
+            "password for a b c d ",
+            "tokens: [",
+            "tokens:\n - a",
+            "mysql -p ",
+            'login("a", ',
+            "log in as a /",
+            "a:5432:",
+        ),
+        *(
+            "kind: Secret\n",
+            "data:\n a: b",
+            "data:\n \n",
+            "datadog",
+            "datadog.a = ",
+            "seed phrase: abc ",
+            "seed: a1 b ",
+        ),
+        *(
+            "%3A%2F%2Fa%3A",
+            "\u200ba",
+            "a=\n",
+            'a" + "',
+            "A" * 50 + "\n",
+            "ab",
+            "a_-",
+            "$2b$12$a",
+            "cookie: a=",
+            "AKIA" * 5,
         ),
         *("secret='<", "password is ", "BUNDLE_A: a:", "redis-cli "),
     ],

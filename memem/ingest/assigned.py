@@ -1,0 +1,113 @@
+"""Secrets that are assigned to a name like password, secret, token or api_key, in code, settings or prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from memem.ingest.judging import WORDS, is_placeholder, is_random, is_secret, is_slug
+from memem.ingest.shapes import Span
+
+NAME = re.compile(
+    r"""(?i)(?P<password>password|passwd|passphrase|passcode|passwort|pwd
+        |(?<![a-z])pass(?![a-z]) |(?-i:(?<=[a-z])Pass(?![a-z])))
+    |(?P<secret>secret|token|credential|(?<![a-z])auth(?![a-z])
+        |(?:api|app|access|private|signing|encryption|auth|account|shared|master|service|client|admin|hmac)[_ -]?key)
+    |(?P<key>(?-i:(?<=[a-z0-9])Key|(?<![A-Za-z])(?:key|Key|KEY))(?![a-z]))""",
+    re.VERBOSE,
+)
+ASSIGNED = re.compile(
+    r"""((?:s(?![a-z]))?(?![a-z])[A-Za-z0-9_-]{0,30})[\\"'`\])]{0,4}(?:
+        :?[ ]{1,2}[A-Za-z_&][\w<>\[\]|?.]{0,30}[ ]=[ ](?=["'`])                     # token: str = "…"
+        |,?\s{1,40}["']?value["']?\s{0,4}[:=]\s{0,4}                               # name: TOKEN, value: …
+        |[ \t]{0,8}(?:[:.?|+]{0,2}={1,3}>?|::?|<-)[ \t]{0,8}(?:[|>][-+]?\s{1,40}|\s{1,40}(?=["']))?
+        |[ ]{0,2}(?:\(|(?P<listed>,))\s{0,4}(?=["'])                                               # set("TOKEN", "…")
+        |(?P<said>[ ](?:is|was)[ ]:?)
+        |(?P<tag>>\s{0,40})
+        |(?P<spaced>[ ]{1,4}))""",
+    re.VERBOSE,
+)
+QUOTED = {quote: re.compile(rf"(?:\\.|(?!{quote})[^\n\\]){{1,2000}}(?={quote})") for quote in ('"', "'", "`")} | {
+    '\\"': re.compile(r'[^\n"\\]{1,2000}(?=\\")')
+}
+BARE = re.compile(r"""(?:[^\s"'`,;&<>\\]|[,;&](?!\s|[&,;"'`]|[\w-]{1,40}["']?[=:]|\Z))+""")
+START = re.compile(r"""[^\s"'`,;&<>\\=]{1,64}""")  # enough to judge a bare value by, and short enough to do it often
+# A name with one of these words is about a secret, or about something else called token or key.
+HARMLESS_NAMES = frozenset(
+    """public publishable name names id ids count counts type types file path paths dir url uri endpoint length len size
+    limit max min budget usage used input output prompt completion ttl expiry expires expire expiration lifetime header
+    field regex pattern policy prefix suffix version hash sha digest checksum fingerprint hint label placeholder title
+    page next cursor cancel cancellation continuation cache idempotency primary foreign partition sort row binding index
+    csrf xsrf authenticity arn ref manager provider store enabled required error message status format mode
+    total""".split()
+)
+STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")  # one of them is in whatever NAME finds
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+CONTINUED = re.compile(
+    r"""(?:\\\r?\n[ \t]{0,40}
+    |["'][ \t]{0,4}(?:[+.\\][ \t]{0,4}(?:\r?\n[ \t]{0,40})?|\r?\n[ \t]{0,40}[+.]?[ \t]{0,4})["'])
+    ([\w.+/=!@\#$%^&*-]{4,400})(?=["'](?![ \t]{0,4}[:=])|[`;,)\s]|\Z)""",
+    re.VERBOSE,
+)
+CLOSING = ".,;:)]}"
+DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
+TAG_END = re.compile(r"\s{0,40}</")
+OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(\\"|["'`])""")
+
+
+def find_assigned(text: str) -> Iterator[Span]:
+    """Values that are assigned to a name like password, secret, token or api_key, in code, settings or prose."""
+    done = 0
+    for name in _names(text):
+        assigned = ASSIGNED.match(text, name.end()) if name.start() >= done else None
+        if not assigned:
+            continue
+        before = text[max(0, name.start() - 40) : name.start()]
+        before = before[len(before.rstrip(NAME_CHARACTERS)) :]
+        kind, whole, at = name.lastgroup or "", before + name[0] + assigned[1], assigned.end()
+        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(whole)):
+            continue
+        loose = assigned["listed"] or (assigned["spaced"] and not before.startswith("-"))
+        if kind == "key" and (loose or assigned[1]):
+            continue
+        opening = OPENING.match(text, at)
+        quoted = opening and QUOTED[opening[1]].match(text, opening.end())
+        value = quoted or START.match(text, opening.end() if opening else at)
+        sure = quoted is not None or (whole.isupper() and text[at - 1] == "=")
+        if not value:
+            continue
+        shown = value[0] if quoted else value[0].rstrip(CLOSING)
+        if loose and not (DENSE.match(shown) and is_random(shown, 16)):
+            continue
+        if not is_secret(kind, whole, shown, bool(quoted), sure):
+            continue
+        start, end = value.span()
+        if not quoted and (bare := BARE.match(text, start)):
+            if is_placeholder(bare[0][-64:]):
+                continue
+            end = start + len(bare[0].rstrip(CLOSING))
+        if not assigned["tag"] or TAG_END.match(text, end):
+            done = end
+            yield start, end, kind
+            for piece in _continued(text, end):
+                done = piece[1]
+                yield *piece, kind
+
+
+def _continued(text: str, end: int) -> Iterator[tuple[int, int]]:
+    """The other lines of a value that a backslash or a row of literals goes on with."""
+    while more := CONTINUED.match(text, end):
+        if is_slug(more[1]) and not more[1].isdigit():
+            return
+        end = more.end(1)
+        yield more.span(1)
+
+
+def _names(text: str) -> Iterator[re.Match[str]]:
+    """What NAME finds, which takes its time: only lines with a stem of such a name are searched."""
+    at = 0
+    for line in text.split("\n"):
+        folded = line.casefold()
+        if any(stem in folded for stem in STEMS):
+            yield from NAME.finditer(text, at, at + len(line))
+        at += len(line) + 1

@@ -1,0 +1,102 @@
+"""Whether a value can be a secret: random, or merely a word, a placeholder, a hash or a piece of code."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+HARMLESS_VALUES = frozenset(
+    """password passwd passphrase pass pwd secret mysecret mypassword token key user username admin test testing string
+    str bytes none null nil true false foo bar baz foobar default required optional hidden value undefined empty bearer
+    basic include omit same-origin changeit changethis letmein pass123 password123 text bool boolean int number object
+    any unknown unset missing invalid disabled enabled inherit""".split()
+)
+EXAMPLE = re.compile(
+    r"""(?i)change[-_ ]?me|example|placeholder|redacted|dummy|here$|put[-_]?your|(?:insert|replace|fill)[-_ ]
+    |\byour?[-_ ]|your[-_ ]?(?:api|secret|token|pass|key|own|db|client)
+    |\.\.\.|…|\*\*\*|\#\#\#\#|xxxxx|abcdefgh|12345678901234|(?-i:([^A])\1{5})|^\d{4}-\d\d-\d\d
+    |<[^<>]{0,60}>|\{\{|\$\{|\$\(|%\(|%s|^\{[A-Za-z_]*\}$|^%\w+%$|(?-i:\$[A-Z_]{2})|^\$\w+$|^\#\{|^!\w+$|^\[
+    |^(?:my|the|test|new|old|wrong|valid|invalid|hashed|plain|user|some)?[-_]?(?:secret)?[-_]?pass(?:word|wd)?$
+    |^(?:os|process|env|secrets?|vault|config|settings|self|this|args|req|op|data|file)(?:\.|:|\[)""",
+    re.VERBOSE,
+)
+CODE = re.compile(
+    r"""[A-Za-z_$][\w$]*(?:\.|->|::|\?\.)[A-Za-z_$][\w$.]{0,80}\Z   # config.token
+    |[A-Za-z_$][\w$.]{0,80}[(\[{] |[(\[{] |--\w |[/~.]+[\w-]*/ |\w+://""",
+    re.VERBOSE,
+)
+PROSE = frozenset(
+    "a an and are at be by enter for forgot from in invalid is must new not of or please the to your".split()
+)
+HASH = re.compile(r"(?:[a-f0-9]{7,64}|[a-f0-9-]{36})\Z")
+UUID = re.compile(r"[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}\Z", re.I)
+
+VOWEL = re.compile("(?i)[aeiouy]")
+
+
+def is_token(text: str, start: int, end: int) -> bool:
+    """Whether what a pattern found stands alone, is not masked, and is random enough to be a token."""
+    before = text[max(0, start - 2) : start]
+    alone = not text[end : end + 1].isalnum() and (not before[-1:].isalnum() or before in {r"\n", r"\t", r"\r"})
+    masked = text.startswith(("***", "###", "-###", "-***"), end)
+    return alone and not masked and is_random(text[start:end], 12)
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value stands for one, as in documentation and templates."""
+    return value.lower() in HARMLESS_VALUES or EXAMPLE.search(value) is not None or len(set(value)) < 3
+
+
+def is_slug(value: str) -> bool:
+    """Whether a value is made of words."""
+    return all(_is_word(part) for part in re.split(r"[-_./:\\\s@=+,${}()<>]+", value))
+
+
+def _is_word(part: str) -> bool:
+    """Whether letters, and digits behind them, read like a word of prose or code, CamelCase included."""
+    if len(part) < 16:
+        part = re.sub(r"(?<=[A-Za-z]{3})\d{1,3}(?=[A-Z][a-z]{2,}$|[a-z]{3,}$)", "", part)  # Uint8Array, base64url
+    letters = part.rstrip("0123456789")
+    if len(part) - len(letters) > 4 or not (letters == "" or letters.isalpha()):
+        return False
+    words = WORDS.findall(letters)
+    spoken = all(len(word) < 25 and (len(word) < 5 or VOWEL.search(word)) for word in words)
+    return len(letters) < 12 or (spoken and not letters.isupper() and len(words) <= len(letters) / 4)
+
+
+def is_random(value: str, least: int) -> bool:
+    """Whether a value of at least that length looks drawn by lot."""
+    if (
+        len(value) < least
+        or len(set(value)) < 6
+        or len(set(value[-16:])) < 5
+        or is_placeholder(value)
+        or is_slug(value)
+    ):
+        return False
+    return any(c.isdigit() for c in value) or len(value) >= 20
+
+
+def is_mixed(value: str) -> bool:
+    """Whether a value mixes kinds of characters as passwords do, and names and words do not."""
+    kinds = (any(c.isdigit() for c in value), any(c.islower() for c in value), any(c.isupper() for c in value),
+             not value.isalnum())  # fmt: skip
+    return sum(kinds) > 2 and any(c.isdigit() for c in value)
+
+
+def is_secret(kind: str, name: str, value: str, quoted: bool, sure: bool) -> bool:
+    """Whether a value that is assigned to a name of that kind is a secret; `sure` where only values can stand."""
+    if is_placeholder(value) or value.lower() == name.lower() or (not quoted and CODE.match(value)):
+        return False
+    if kind == "password":
+        if " " in value:
+            words = value.lower().split()
+            return len(words) > 2 and PROSE.isdisjoint(words) and HARMLESS_VALUES.isdisjoint(words)
+        mixed = not value.isalpha() and re.fullmatch(r"[A-Za-z]+(?:[-_./|][A-Za-z]+)*[?!:]?", value) is None
+        return len(value) >= 5 and (mixed or sure)
+    if " " in value:
+        return False
+    if kind == "secret":
+        plain = sure and len(value) >= 8 and value.isalnum() and not (value.isalpha() or value.isdigit())
+        return UUID.match(value) is not None or is_random(value, 8) or plain
+    return UUID.match(value) is not None or is_random(value, 16 if len(name) > 4 else 32)

@@ -1,0 +1,126 @@
+"""Secrets that stand where a login stands: in URLs, headers, cookies, and arguments of programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from memem.ingest.judging import is_mixed, is_placeholder, is_random
+from memem.ingest.shapes import Span
+
+URL_LOGIN = re.compile(r"""://(?!\[REDACTED:)([^\s/?#"'`<>@:]{0,128}):([^\s/?"'`<>]{1,256})@(?=[\w\[{$])""")
+URL_TOKEN = re.compile(r"""://([\w.~+=%-]{16,256})@(?=[\w\[])""")
+URL_ESCAPED = re.compile(r"""%3A%2F%2F[^\s%"'<>]{0,64}%3A((?:[^\s%"'<>]|%(?!40|2F)[0-9A-Fa-f]{2}){3,200})%40""")
+PGPASS = re.compile(r"(?m)^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:([^\s:]{4,100})$")
+COOKIE = re.compile(r"""(?i)\bcookie\\?["'`]?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?([^\n"'`<>]{8,8192})""")
+CRUMB = re.compile(r"[\w.-]{1,64}=([^\s;,=]{16,4096})")
+HASHED = re.compile(
+    r"""\$(?:apr1|[156y])\$[\w./=,$]{1,40}\$[A-Za-z0-9./]{20,128} | \$2[abxy]?\$\d\d\$[A-Za-z0-9./]{53}
+    |\$argon2i?d?\$v=\d{1,3}\$[mtp=,\d]{1,40}\$[\w+/]{8,64}\$[\w+/]{20,128}""",
+    re.VERBOSE,
+)
+AWS_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
+AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+CLIENT = re.compile(
+    r"""\b(?:sshpass[ ]-p[ ]?|(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;]{0,80}?[ ]-p(?!ort|ass)
+    |redis-cli\b[^\n|;]{0,80}?[ ]-a[ ] |(?:docker|podman|helm|az|oc|cf)[ ](?:registry[ ])?login\b[^\n|;]{0,80}?[ ]-p[ ])
+    [ ]?(?:'(?P<single>[^'\n]{3,100})'|"(?P<double>[^"\n]{3,100})"|(?P<bare>[^\s"'<-][^\s"']{2,100}))""",
+    re.VERBOSE,
+)
+CLIENTS = ("sshpass", "mysql", "mariadb", "redis-cli", "login")
+SPEAKING = ("log in", "login", "log_in", "logged", "sign", "cred", "auth", "connect")
+CALL = re.compile(  # login("admin", "…")
+    r"""(?i)\b(?:log_?in|sign_?in|authenticate|auth|connect)\(\s{0,4}["'][^"'\n]{1,80}["'],\s{0,4}["']([^"'\n]{6,100})["']"""
+)
+SPOKEN = re.compile(  # log in with admin / …
+    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|credentials?(?:[ ]are)?:?)[ ]
+    [\w.@-]{2,40}(?::|[ ]?/[ ]?)([^\s/]{7,100})(?=\s|\Z)""",
+    re.VERBOSE,
+)
+AUTHORIZATION = re.compile(
+    r"""(?i)authorization\\?["']?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?(?:([\w-]{3,12})[ \t]{1,4})?
+    ([^\s"'`,\\<>]{6,8192})""",
+    re.VERBOSE,
+)
+TEMPLATE = re.compile(r"[{<$%]")
+BEARER = re.compile(r"(?i)\bbearer[ \t]{1,4}([\w.~+/=-]{16,8192})")
+CURL_USER = re.compile(r"""(?<=\s)(?:-u|--user)[ =]{0,4}["']?([^\s"':<>]{0,128})["']?:["']?([^\s"'<>]{0,256})""")
+BUNDLER = re.compile(r"BUNDLE_[A-Z0-9_]{3,60}:[ ]{1,4}[\"']?([^\s\"']{4,100}:[^\s\"']{4,100})")
+
+
+def find_logins(text: str) -> Iterator[Span]:
+    """Passwords in URLs, headers and cookies, in arguments of programs and calls, and as hashes of systems."""
+    for place in PLACES:
+        yield from place(text)
+
+
+def _urls(text: str) -> Iterator[Span]:
+    for match in URL_LOGIN.finditer(text):
+        if match[1] != match[2] and not is_placeholder(match[2]):
+            yield *match.span(2), "url-password"
+    for match in URL_TOKEN.finditer(text):
+        if is_random(match[1], 16):
+            yield *match.span(1), "url-password"
+    for match in URL_ESCAPED.finditer(text) if "%3A%2F%2F" in text else ():
+        if not is_placeholder(match[1]):
+            yield *match.span(1), "url-password"
+
+
+def _headers(text: str) -> Iterator[Span]:
+    folded = text.casefold()
+    for match in AUTHORIZATION.finditer(text) if "author" in folded else ():
+        template = is_placeholder(match[2]) or TEMPLATE.match(match[2])
+        if not template and (is_random(match[2], 8) or _is_basic(*match.groups())):
+            yield *match.span(2), "authorization"
+    for match in BEARER.finditer(text) if "bearer" in folded else ():
+        if is_random(match[1], 16):
+            yield *match.span(1), "authorization"
+    for match in COOKIE.finditer(text) if "cookie" in folded else ():
+        for crumb in CRUMB.finditer(text, *match.span(1)):
+            if is_random(crumb[1], 16):
+                yield *crumb.span(1), "cookie"
+
+
+def _curl(text: str) -> Iterator[Span]:
+    for match in CURL_USER.finditer(text) if "curl" in text else ():
+        if "curl" in text[max(0, match.start() - 600) : match.start()]:
+            secret = 2 if match[2] else 1
+            known = match[1] == match[2] or is_placeholder(match[secret])
+            if not known and (secret == 2 or is_random(match[1], 8)):
+                yield *match.span(secret), "curl-user"
+
+
+def _programs(text: str) -> Iterator[Span]:
+    folded = text.casefold()
+    for match in CLIENT.finditer(text) if " -" in text and any(name in text for name in CLIENTS) else ():
+        value = match.lastgroup or "bare"
+        if not is_placeholder(match[value]):
+            yield *match.span(value), "password"
+    for rule, pattern, needle in (("bundler", BUNDLER, "BUNDLE_"), ("password", PGPASS, ":")):
+        for match in pattern.finditer(text) if needle in text else ():
+            if not is_placeholder(match[1]):
+                yield *match.span(1), rule
+    for pattern in (CALL, SPOKEN) if any(word in folded for word in SPEAKING) else ():
+        for match in pattern.finditer(text):
+            if not is_placeholder(match[1]) and is_mixed(match[1]):
+                yield *match.span(1), "password"
+
+
+def _hashes(text: str) -> Iterator[Span]:
+    for match in HASHED.finditer(text) if "$" in text else ():
+        yield *match.span(), "password-hash"
+
+
+def _aws(text: str) -> Iterator[Span]:
+    """The second half of a pair of keys has no form of its own: it is known by the first one beside it."""
+    for key in AWS_ID.finditer(text) if "AKIA" in text or "ASIA" in text else ():
+        for match in AWS_SECRET.finditer(text, key.end(), key.end() + 200):
+            if is_random(match[0], 40) and is_mixed(match[0]):
+                yield *match.span(), "aws"
+
+
+PLACES = (_urls, _headers, _curl, _programs, _hashes, _aws)
+
+
+def _is_basic(scheme: str | None, value: str) -> bool:
+    return (scheme or "").lower() == "basic" and value.rstrip("=").isalnum() and not value.islower()

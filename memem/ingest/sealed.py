@@ -1,0 +1,296 @@
+"""The sealed store: what was redacted, encrypted, so that a human can look at it or say that it was no secret.
+
+One file of lines in the state folder: first a proof of the key, then what was found, or a fingerprint that is allowed.
+The key lies elsewhere, in a file of the user's settings or in the system's keyring, and is made once, with the store.
+A store whose key is missing, wrong or open to others stays locked and says so: no new key ever takes its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from memem.config import Config
+from memem.errors import BadInput, Locked, NotFound
+from memem.install import why_missing
+from memem.value import Value
+
+FILE = "secrets.sealed"
+OFF, IN_FILE, IN_KEYRING = "off", "file", "keyring"
+_SERVICE, _ACCOUNT = "memem", "sealed store"
+_PROOF = b"memem"
+_MOST_BYTES, _LONGEST_SECRET = 20_000_000, 20_000
+_SHORTEST_ID = 4
+
+
+class Sealed(Value):
+    """Something that was redacted: how it is named, which rule found it, where and when (seconds)."""
+
+    id: str
+    rule: str
+    place: str
+    at: float
+    token: str
+
+
+class SealedStore:
+    """What was redacted. `problem` tells why nothing can be sealed now, if that is so."""
+
+    def __init__(self, config: Config, now: Callable[[], float] = time.time) -> None:
+        self.path = Path(config.state_path(FILE))
+        self.where = config.secrets_store
+        self.key_file = Path(config.secrets_key_file)
+        self.now = now
+        self.problem = ""
+        self._secret = b""
+        self._inside = [Path(config.dir), Path(config.vault)]
+        self._known: tuple[tuple[int, int], list[dict[str, Any]]] = ((0, 0), [])
+
+    def allows(self, value: str) -> bool:
+        """Whether a human said that this is no secret."""
+        if not any("allow" in row for row in self._rows()):
+            return False
+        try:
+            name = self._fingerprint(value)
+        except Locked as error:
+            self.problem = str(error)
+            return False
+        return any(row.get("allow") == name for row in self._rows())
+
+    def keep(self, found: Sequence[tuple[str, str]], place: str = "") -> None:
+        """Seal what was found as (rule, value) at a place, each value once; or set `problem`. Never raises for a key.
+
+        The caller has redacted it: what cannot be sealed is nowhere.
+        """
+        if self.where == OFF or not found:
+            return
+        try:
+            self._check_key(create=True)
+            known = {row.get("id") for row in self._rows()}
+            new = {self._fingerprint(value)[:12]: (rule, value) for rule, value in found}
+            rows = [
+                {"id": name, "rule": rule, "place": place, "at": round(self.now()),
+                 "sealed": self._fernet().encrypt(value[:_LONGEST_SECRET].encode("utf-8", "replace")).decode()}
+                for name, (rule, value) in new.items() if name not in known
+            ]  # fmt: skip
+            self._append(rows)
+        except (Locked, OSError) as error:
+            self.problem = str(error)
+
+    def items(self) -> list[Sealed]:
+        """What is sealed, oldest first; needs no key."""
+        return [
+            Sealed(id=row["id"], rule=row["rule"], place=row["place"], at=float(row["at"]), token=row["sealed"])
+            for row in self._rows()
+            if "sealed" in row
+        ]
+
+    def allowed(self) -> int:
+        """How many values a human has said to be no secrets."""
+        return sum("allow" in row for row in self._rows())
+
+    def reveal(self, name: str) -> str:
+        """The secret of that id, or of what begins it.
+
+        Raises:
+            NotFound, BadInput: there is none, or several.
+            Locked: the key is missing, wrong or open to others.
+        """
+        item = self._item(name)
+        self._check_key()
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return str(self._fernet().decrypt(item.token.encode()).decode())
+        except InvalidToken:
+            raise Locked(f"{item.id} was sealed with another key, or is damaged: purge it.") from None
+
+    def allow(self, value: str) -> None:
+        """Remember, by a fingerprint, that a value is no secret: it is not redacted again."""
+        self._check_key(create=True)
+        name = self._fingerprint(value)
+        if not any(row.get("allow") == name for row in self._rows()):
+            self._append([{"allow": name, "at": round(self.now())}])
+
+    def purge(self, names: Sequence[str] = ()) -> int:
+        """Remove what is sealed, all of it without names; answers how many. What was allowed stays."""
+        gone = {self._item(name).id for name in names} or {item.id for item in self.items()}
+        with self._locked():
+            rows = [row for row in self._rows() if row.get("id") not in gone]
+            if not any("id" in row or "allow" in row for row in rows):  # a store of nothing needs no key either
+                self.path.unlink(missing_ok=True)
+                return len(gone)
+            temp = self.path.with_suffix(".new")
+            with open(os.open(temp, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temp, self.path)
+        return len(gone)
+
+    def check(self) -> None:
+        """Raises Locked when there is a store and its key does not open it."""
+        if self._rows():
+            self._check_key()
+
+    def _check_key(self, *, create: bool = False) -> None:
+        if self.where == OFF:
+            raise Locked("redacted secrets are kept nowhere: memem config set secrets_store file")
+        proof = next((row["proof"] for row in self._rows() if "proof" in row), "")
+        if not self._secret:
+            self._secret = self._read_key()
+        if not self._secret and (proof or self._rows() or not create):
+            raise Locked(
+                f"the key of the sealed secrets is missing ({self._place()}). Bring it back, or give the secrets up: "
+                f"memem secrets purge --all, then remove {self.path}."
+            )
+        if not self._secret:
+            self._secret = self._make_key()
+        if not proof:
+            with self._locked():
+                if not self._rows():
+                    self._write([{"proof": self._fernet().encrypt(_PROOF).decode()}])
+            proof = self._rows()[0].get("proof", "")
+        from cryptography.fernet import InvalidToken
+
+        try:
+            fits = self._fernet().decrypt(proof.encode()) == _PROOF
+        except (InvalidToken, ValueError):
+            fits = False
+        if not fits:
+            self._secret = b""
+            raise Locked(f"the key ({self._place()}) is not the one of {self.path}: bring the right one back.")
+
+    def _place(self) -> str:
+        return "in the system's keyring" if self.where == IN_KEYRING else str(self.key_file)
+
+    def _read_key(self) -> bytes:
+        if self.where == IN_KEYRING:
+            return (_keyring().get_password(_SERVICE, _ACCOUNT) or "").encode()
+        self._check_place()
+        try:
+            with open(self.key_file, "rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                key = file.read(200).strip()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise Locked(f"{self.key_file} cannot be read: {error.strerror}.") from error
+        if mode & 0o077:
+            raise Locked(f"{self.key_file} is open to others: chmod 600 {self.key_file}")
+        return key
+
+    def _make_key(self) -> bytes:
+        key: bytes = _cryptography().Fernet.generate_key()
+        if self.where == IN_KEYRING:
+            _keyring().set_password(_SERVICE, _ACCOUNT, key.decode())
+            return key
+        self.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            handle = os.open(self.key_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:  # another process was first
+            return self._read_key()
+        with open(handle, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(key + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return key
+
+    def _check_place(self) -> None:
+        place = self.key_file
+        if not place.is_absolute() or any(folder == place or folder in place.parents for folder in self._inside):
+            raise Locked(f"{place} is no place for a key: it must lie outside of the state folder and the vault.")
+
+    def _fernet(self) -> Any:
+        try:
+            return _cryptography().Fernet(self._secret)
+        except ValueError:
+            raise Locked(f"what is kept as the key ({self._place()}) is none: bring the right one back.") from None
+
+    def _fingerprint(self, value: str) -> str:
+        self._secret = self._secret or self._read_key()
+        if not self._secret:
+            raise Locked(f"the key of the sealed secrets is missing ({self._place()}).")
+        return hmac.new(self._secret, value.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+    def _item(self, name: str) -> Sealed:
+        found = [item for item in self.items() if len(name) >= _SHORTEST_ID and item.id.startswith(name)]
+        if not found:
+            raise NotFound(f"no sealed secret {name!r}: memem secrets list")
+        if len(found) > 1:
+            raise BadInput(f"{name!r} begins several ids; give more of it.")
+        return found[0]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        try:
+            stat = self.path.stat()
+            if self._known[0] != (stat.st_mtime_ns, stat.st_size):
+                lines = self.path.read_bytes()[:_MOST_BYTES].splitlines()
+                self._known = (stat.st_mtime_ns, stat.st_size), list(_parsed(lines))
+        except FileNotFoundError:
+            self._known = (0, 0), []
+        return self._known[1]
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            with self._locked():
+                self._write(rows)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
+        with open(os.open(self.path, flags, 0o600), "ab") as file:
+            if file.tell() > _MOST_BYTES:
+                raise Locked(f"{self.path} is full: memem secrets purge")
+            file.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+            file.flush()
+            os.fsync(file.fileno())
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        handle = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # cut off by a crash
+        if isinstance(row, dict):
+            yield row
+
+
+def _cryptography() -> Any:
+    try:
+        from cryptography import fernet
+    except ImportError:
+        raise Locked(f"secrets cannot be sealed: {why_missing('cryptography')}") from None
+    return fernet
+
+
+def _keyring() -> Any:
+    try:
+        keyring, errors = import_module("keyring"), import_module("keyring.errors")
+    except ImportError:
+        raise Locked("the system's keyring needs the package keyring: memem config set secrets_store file") from None
+    try:
+        if keyring.get_keyring().priority < 1:
+            raise Locked("this system has no keyring that is open: memem config set secrets_store file")
+    except errors.KeyringError as error:
+        raise Locked(f"the system's keyring does not answer ({type(error).__name__}).") from None
+    return keyring

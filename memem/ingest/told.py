@@ -1,0 +1,163 @@
+"""Secrets that people and files tell in other ways than `name = value`: in prose, tables, lists, below a heading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from memem.ingest.judging import HASH, is_mixed, is_placeholder, is_random, is_secret
+from memem.ingest.shapes import Span
+
+# Password in the languages that memem folds words of; the English names alone are `assigned`.
+FOREIGN = (
+    r"kennwort|passwort|mot[ ]de[ ]passe|contrase[ñn]a|senha|wachtwoord|has[łl]o|parola|l[öo]senord|пароль|密码|密碼"
+    r"|口令|パスワード|비밀번호"
+)
+TOLD = re.compile(
+    rf"""(?i)(?<![a-z])(?:(?P<foreign>{FOREIGN})|(?P<password>password|passwd|passphrase|passcode)
+    |(?P<secret>(?:api|access|private|secret|signing|auth)[ _-]?key|token|secret|credential))s?["'`*_\])]{{0,3}}
+    (?:[ ](?:for|of|to|on|in|at|from|für|de|del|du)[ ](?:[\w.'-]{{1,20}}[ ]){{1,5}}?(?:is|was|are|ist|est|es)[ ]?:?[ ]
+    |[ \t]{{0,40}}\|[ \t]{{0,40}}                       # a cell of a table
+    |[ ]{{0,4}}→[ ]{{0,4}} |[*_]{{0,2}}:[*_]{{1,2}}[ ]{{1,4}}
+    |:[ \t*_]{{0,4}}\r?\n\s{{0,20}}                     # below
+    |(?P<plain>[ ]{{0,4}}[:=：][ ]{{0,4}} |[ ](?:is|ist|est|es|lautet|jest|är|é|è)[ ]:?[ ]?))
+    ["'`*]{{0,2}}(?P<value>[^\s"'`<>|]{{5,200}})""",
+    re.VERBOSE,
+)
+ENGLISH = (
+    "pass",
+    "key",
+    "token",
+    "secret",
+    "cred",
+    "kennwort",
+    "contrasena",
+    "senha",
+    "wachtwoord",
+    "haslo",
+    "parola",
+    "losenord",
+)
+LIST = re.compile(
+    r"""(?i)(?:(?P<password>passwords|passphrases)|(?P<secret>tokens|secrets|api[_-]?keys|access[_-]?keys))["']?
+    [ \t]{0,4}[:=][ \t]{0,4}(?:(?P<flow>\[)|(?=\r?\n[ \t]{0,40}-[ ]))""",
+    re.VERBOSE,
+)
+LISTED = ("passwords", "passphrases", "tokens", "secrets", "keys")
+FLOW_ITEM = re.compile(r"""[\s,]{0,80}["']([^"'\n]{1,2000})["']""")
+BLOCK_ITEM = re.compile(r"""\r?\n[ \t]{0,40}-[ ]{1,4}["']?([^\s"'\n]{1,2000})["']?[ \t]{0,20}(?=\r?\n|\Z)""")
+MOST_ITEMS = 500
+
+# Services whose keys have no form of their own: their name says what the value is.
+SERVICES = """
+    adafruit adobe airtable algolia alibaba asana atlassian beamer bitbucket bitly bittrex braintree circleci
+    cloudflare codecov coinbase confluent contentful datadog deepl discord disqus droneci dropbox easypost
+    etsy fastly finicity finnhub flickr freshbooks gitter gocardless grafana hubspot infura intercom jfrog
+    kraken kucoin launchdarkly linkedin lob looker lokalise mailchimp mailgun mapbox mattermost messagebird
+    mixpanel netlify newrelic nytimes okta opsgenie pagerduty plaid postmark pubnub pusher rapidapi rollbar
+    sendbird sentry shodan snyk sonarqube sonar sourcegraph splunk spotify squarespace sumologic telegram
+    tiingo travisci trello twilio twitch twitter typeform vercel wakatime yandex zendesk zoho
+    """.split()
+OF_SERVICE = re.compile(
+    r"""(?P<of>[\w.-]{0,30})["']?[ \t]{0,4}(?::=|=>|[:=])[ \t]{0,4}["'`]?(?P<value>[\w=+/-]{14,200})(?![\w=+/.(\[-])"""
+)
+PUBLIC = re.compile(
+    r"(?i)url|uri|host|org|project|sha|hash|digest|version|commit|ref|team|channel|account_?id|zone|event"
+)
+PHRASE = re.compile(
+    r"""(?i)(?:seed|recovery|mnemonic)[ _-]?(?:phrase|words)?["']?[ \t]{0,3}(?:[:=]|is)[ \t]{0,3}["'`]?
+    ((?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8})(?![a-z])""",
+    re.VERBOSE,
+)
+
+MANIFEST = re.compile(r"(?m)^kind:[ \t]{0,4}Secret[ \t\r]{0,4}$")
+DOCUMENT = re.compile(r"(?m)^---[ \t\r]{0,4}$")
+DATA = re.compile(r"(?m)^(?:data|stringData):[ \t\r]{0,4}\n((?:(?:[ \t][^\n]{0,8000})?\n?){1,400})")
+ENTRY = re.compile(r"(?m)^[ \t]{1,40}[\w.-]{1,200}:[ \t]{1,40}[\"']?([^\s\"'|>][^\n\"']{2,8000}?)[\"']?[ \t\r]{0,4}$")
+
+
+def find_told(text: str) -> Iterator[Span]:
+    """Passwords and tokens in prose, tables, lists, manifests of Kubernetes, and beside the name of a service."""
+    for way in WAYS:
+        yield from way(text)
+
+
+def _sentences(text: str) -> Iterator[Span]:
+    folded = text.casefold()
+    if text.isascii() and not any(stem in folded for stem in ENGLISH):
+        return
+    for match in TOLD.finditer(text):
+        kind = "secret" if match["secret"] else "password"
+        value = match["value"].rstrip(".,;:)]}*")
+        if match["foreign"]:
+            told = is_secret(kind, match[kind] or "", value, quoted=False, sure=False)
+        elif match["plain"]:
+            continue  # that is how `assigned` finds it
+        else:
+            told = not is_placeholder(value) and _is_strong(kind, value)
+        if told:
+            yield match.start("value"), match.start("value") + len(value), kind
+
+
+def _lists(text: str) -> Iterator[Span]:
+    folded, at = text.casefold(), 0
+    for head in LIST.finditer(text) if any(name in folded for name in LISTED) else ():
+        kind = head.lastgroup if head.lastgroup != "flow" else ("password" if head["password"] else "secret")
+        if head.start() < at:
+            continue
+        form, at = (FLOW_ITEM if head["flow"] else BLOCK_ITEM), head.end()
+        for _ in range(MOST_ITEMS):
+            item = form.match(text, at)
+            if not item:
+                break
+            at = item.end()
+            if len(item[1]) > 3 and is_secret(kind or "secret", "", item[1], quoted=bool(head["flow"]), sure=False):
+                yield *item.span(1), kind or "secret"
+
+
+def _services(text: str) -> Iterator[Span]:
+    folded = text.lower()
+    if len(folded) != len(text):  # a few capitals beyond ASCII grow when they are folded
+        return
+    names = (at for name in SERVICES for at in _places(name, folded))
+    for match in filter(None, (OF_SERVICE.match(text, at) for at in names)):
+        value = match["value"]
+        if PUBLIC.search(match["of"]) or not is_random(value, 14):
+            continue
+        # A hash of git or a digest stands beside a name as well; a key of 32 characters is none of both.
+        if is_mixed(value) or (HASH.match(value) and len(value) == 32):
+            yield *match.span("value"), "service-key"
+
+
+def _places(name: str, text: str) -> Iterator[int]:
+    """Where a name ends in a text."""
+    at = text.find(name)
+    while at >= 0:
+        if not text[at - 1 : at].isalpha():
+            yield at + len(name)
+        at = text.find(name, at + len(name))
+
+
+def _phrases(text: str) -> Iterator[Span]:
+    if any(word in text.casefold() for word in ("seed", "recovery", "mnemonic")):
+        yield from ((*match.span(1), "seed-phrase") for match in PHRASE.finditer(text))
+
+
+def _manifests(text: str) -> Iterator[Span]:
+    if "kind:" not in text or not MANIFEST.search(text):
+        return
+    at = 0
+    for end in [*(match.start() for match in DOCUMENT.finditer(text)), len(text)]:
+        if MANIFEST.search(text, at, end):
+            for data in DATA.finditer(text, at, end):
+                for entry in ENTRY.finditer(text, *data.span(1)):
+                    if not is_placeholder(entry[1]):
+                        yield *entry.span(1), "kubernetes"
+        at = end
+
+
+def _is_strong(kind: str, value: str) -> bool:
+    return is_random(value, 16) or (kind == "password" and is_mixed(value) and not is_placeholder(value))
+
+
+WAYS = (_sentences, _lists, _services, _phrases, _manifests)

@@ -1,0 +1,187 @@
+"""What was redacted is sealed with a key that lies elsewhere; a lost or wrong key is told and never replaced."""
+
+import json
+import os
+import stat
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from memem.config import load
+from memem.errors import Locked, NotFound
+from memem.ingest.sealed import SealedStore
+from memem.ingest.secrets import Redactor
+
+from ..home import Home
+
+TOKEN = "gh" + "p_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3hJ6"
+OTHER = "AK" + "IA" + "QX7WZN4RJ2LD5VTC"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path)
+    made.state.mkdir(mode=0o700)
+    return made
+
+
+def store(home: Home, **environ: str) -> SealedStore:
+    return SealedStore(load({**home.environ, **environ}), now=lambda: 1_000.0)
+
+
+def key_file(home: Home) -> Path:
+    return home.root / ".config" / "memem" / "secrets.key"
+
+
+def test_secret_is_sealed_once_and_only_the_key_opens_it(home: Home) -> None:
+    sealed = store(home)
+    sealed.keep([("github", TOKEN), ("github", TOKEN)], "saved in harbor")
+    store(home).keep([("github", TOKEN)], "again")
+    (item,) = store(home).items()
+    assert (item.rule, item.place, item.at) == ("github", "saved in harbor", 1_000.0)
+    assert store(home).reveal(item.id[:6]) == TOKEN
+    assert TOKEN not in sealed.path.read_text()
+    assert home.state not in key_file(home).parents
+    for path in (sealed.path, key_file(home)):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_store_that_is_off_keeps_nothing(home: Home) -> None:
+    sealed = store(home, MEMEM_SECRETS_STORE="off")
+    sealed.keep([("github", TOKEN)], "x")
+    assert not sealed.path.exists() and not key_file(home).exists()
+
+
+@pytest.mark.parametrize("inside", ["state", "vault"])
+def test_key_beside_what_it_locks_is_refused(home: Home, inside: str) -> None:
+    sealed = store(home, MEMEM_SECRETS_KEY_FILE=str(home.root / inside / "k"))
+    sealed.keep([("github", TOKEN)], "x")
+    assert "must lie outside" in sealed.problem and not sealed.path.exists()
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def exchange(path: Path) -> None:
+    from cryptography.fernet import Fernet
+
+    path.write_bytes(Fernet.generate_key())
+
+
+def spoil(path: Path) -> None:
+    path.write_text("no key\n")
+
+
+def open_up(path: Path) -> None:
+    path.chmod(0o644)
+
+
+@pytest.mark.parametrize("harm", [lose, exchange, spoil, open_up])
+def test_s3_a_key_that_is_missing_wrong_or_open_locks_the_store_and_is_never_replaced(home: Home, harm) -> None:  # type: ignore[no-untyped-def]
+    store(home).keep([("github", TOKEN)], "x")
+    before = store(home).path.read_bytes()
+    harm(key_file(home))
+    left = key_file(home).read_bytes() if key_file(home).exists() else None
+    sealed = store(home)
+    (item,) = sealed.items()
+    for call in (sealed.check, lambda: sealed.reveal(item.id), lambda: store(home).allow("x" * 20)):
+        with pytest.raises(Locked, match=r"key"):
+            call()
+    sealed.keep([("aws", OTHER)], "y")
+    assert "key" in sealed.problem
+    assert store(home).path.read_bytes() == before
+    assert (key_file(home).read_bytes() if key_file(home).exists() else None) == left
+
+
+def test_s3_a_save_goes_on_without_the_key_and_doctor_fails(home: Home) -> None:
+    home.save(f"The deploy token of harbor is {TOKEN} since May")
+    lose(key_file(home))
+    outcome = home.save(f"The bucket of harbor is read with {OTHER} since June")
+    assert OTHER not in outcome.body and "[REDACTED:" in outcome.body
+    assert not key_file(home).exists()
+    memem = home.open()
+    from memem.health.folders import secrets
+
+    assert secrets(memem).level == "failing" and "missing" in secrets(memem).text
+    memem.close()
+
+
+def test_false_positive_is_not_redacted_again(home: Home) -> None:
+    redactor = Redactor(load(home.environ))
+    assert redactor(f"use {TOKEN} here", "x").text == "use [REDACTED:github] here"
+    redactor.store.allow(redactor.store.reveal(redactor.store.items()[0].id))
+    assert Redactor(load(home.environ))(f"use {TOKEN} here").text == f"use {TOKEN} here"
+    assert TOKEN not in redactor.store.path.read_text()
+    lose(key_file(home))
+    assert Redactor(load(home.environ))(f"use {TOKEN} here").text == "use [REDACTED:github] here"
+
+
+def test_purged_secret_is_gone_and_what_is_allowed_stays(home: Home) -> None:
+    sealed = store(home)
+    sealed.keep([("github", TOKEN), ("aws", OTHER)], "x")
+    sealed.allow("a value that is none")
+    first = sealed.items()[0].id
+    assert sealed.purge([first]) == 1
+    assert [item.rule for item in store(home).items()] == ["aws"]
+    assert store(home).purge() == 1 and store(home).allowed() == 1
+    with pytest.raises(NotFound):
+        store(home).reveal(first)
+
+
+def test_line_that_a_crash_cut_off_is_passed_over(home: Home) -> None:
+    sealed = store(home)
+    sealed.keep([("github", TOKEN)], "x")
+    with sealed.path.open("ab") as file:
+        file.write(b'{"id": "ab')
+    assert len(store(home).items()) == 1
+
+
+def test_key_in_the_keyring_is_made_there_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: dict[tuple[str, str], str] = {}
+    ring = types.ModuleType("keyring")
+    ring.get_keyring = lambda: types.SimpleNamespace(priority=5)  # type: ignore[attr-defined]
+    ring.get_password = lambda *name: kept.get(name)  # type: ignore[attr-defined]
+    ring.set_password = lambda service, account, key: kept.update({(service, account): key})  # type: ignore[attr-defined]
+    errors = types.ModuleType("keyring.errors")
+    errors.KeyringError = type("KeyringError", (Exception,), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "keyring", ring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+    sealed = store(home, MEMEM_SECRETS_STORE="keyring")
+    sealed.keep([("github", TOKEN)], "x")
+    assert store(home, MEMEM_SECRETS_STORE="keyring").reveal(sealed.items()[0].id) == TOKEN
+    assert len(kept) == 1 and not key_file(home).exists()
+    kept.clear()
+    with pytest.raises(Locked, match="missing"):
+        store(home, MEMEM_SECRETS_STORE="keyring").check()
+
+
+def test_secrets_are_listed_without_them_and_revealed_at_a_terminal_only(home: Home) -> None:
+    home.save(f"The deploy token of harbor is {TOKEN} since May")
+    listed = json.loads(home.run("secrets", "list", "--json").stdout)
+    assert [item["rule"] for item in listed] == ["github"] and listed[0]["place"].startswith("saved in ")
+    refused = home.run("secrets", "reveal", listed[0]["id"])
+    assert refused.returncode == 2 and "terminal" in refused.stderr and TOKEN not in refused.stdout + refused.stderr
+    assert home.run("secrets", "false-positive", listed[0]["id"]).returncode == 0
+    home.save(f"The token of the harbor release is {TOKEN} for the public demo")
+    assert sum(TOKEN in path.read_text() for path in home.notes.glob("*.md")) == 1
+    assert home.run("secrets", "purge", "--all", "--yes").stdout == "1 removed.\n"
+
+
+def test_secret_is_shown_to_a_person(home: Home) -> None:
+    import pty
+    import subprocess
+
+    home.save(f"The deploy token of harbor is {TOKEN} since May")
+    name = store(home).items()[0].id
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "memem", "secrets", "reveal", name]
+    environ = {**home.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=home.project) as child:
+        child.wait(60)
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert shown.strip() == TOKEN
