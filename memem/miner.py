@@ -112,7 +112,7 @@ class Miner(Memem):
     def _session_job(self, job: Job, jobs: Jobs, model: Model | None) -> str:
         source, path = self.source(), Path(job.payload["path"])
         try:
-            if source.head(path).ours:
+            if not source.head(path).readable:
                 return "left alone"
             for grown in self.archive([str(path)], opted_in=True):
                 if grown.problem:
@@ -181,7 +181,7 @@ class Miner(Memem):
     def _readable(self, job: Job) -> Session | None:
         source, path = self.source(), Path(job.payload["path"])
         try:
-            return None if source.head(path).ours or source.excludes(path) else self._read(source, path)
+            return None if not source.head(path).readable or source.excludes(path) else self._read(source, path)
         except MememError:
             return None  # its own turn tells why
 

@@ -1,13 +1,14 @@
 """What is private, and sessions that are switched off, leave nothing behind."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from memem.errors import BadInput
 from memem.models import Draft
-from memem.off import is_off, turn_off, turn_on
+from memem.off import is_off, stretches, turn_off, turn_on
 from memem.text import PRIVATE, public
 
 from .home import Home
@@ -132,3 +133,37 @@ def test_session_started_with_the_switch_stays_off(tmp_path: Path) -> None:
 def test_session_without_an_id_is_never_a_path(tmp_path: Path, name: str) -> None:
     assert not turn_off(str(tmp_path), name) and not is_off(str(tmp_path), name) and not turn_on(str(tmp_path), name)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_said_while_a_session_was_off_stays_private(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.welcomed()
+    said = ("Always run the zebrafish tests with -x.", "Always tell Quuxcorp first.", "Never push the giraffe branch.")
+    path = transcript(home, *said)
+    # One prompt an hour: the second lies between off and on.
+    hours = [path.read_text().splitlines()[at].replace("T10:", f"T{10 + at}:") for at in range(3)]
+    path.write_text("".join(f"{line}\n" for line in hours))
+    at = datetime(2026, 11, 1, 10, 30, tzinfo=UTC).timestamp()
+    memem = home.open()
+    assert turn_off(str(home.state), SESSION, at)
+    assert [grown.alone for grown in memem.archive([str(path)], opted_in=True)] == [True]
+    assert not list(memem.mine([str(path)]))
+    assert turn_off(str(home.state), SESSION, at + 1800)  # said twice: it is off since the first time
+    assert turn_on(str(home.state), SESSION, at + 3600)
+    list(memem.archive([str(path)], opted_in=True))
+    list(memem.mine([str(path)]))
+    assert memem.transcripts("zebrafish", everywhere=True).passages
+    assert memem.transcripts("giraffe", everywhere=True).passages
+    assert not memem.transcripts("Quuxcorp", everywhere=True).passages
+    memem.close()
+    assert "quuxcorp" not in everything(home)
+    assert "giraffe" in everything(home)
+
+
+def test_times_that_cannot_be_read_hide_the_whole_session(tmp_path: Path) -> None:
+    assert turn_off(str(tmp_path), SESSION)
+    (tmp_path / "off" / SESSION).write_text("")
+    assert turn_on(str(tmp_path), SESSION, 5.0)
+    assert stretches(str(tmp_path), SESSION) == [(0.0, 5.0)]
+    (tmp_path / "off" / f"{SESSION}.times").write_text("nonsense\n")
+    assert stretches(str(tmp_path), SESSION) == [(0.0, float("inf"))]

@@ -91,7 +91,7 @@ def off(memem: Any, /, session: str, undo: bool) -> None:
     if undo:
         if not turn_on(folder, name):
             raise NotFound(f"session {name[:60]!r} is not off.")
-        click.echo(f"memem takes part in session {name} again.")
+        click.echo(f"memem takes part in session {name} again. What was said meanwhile stays private.")
         return
     if not turn_off(folder, name):
         raise BadInput(f"{name[:60]!r} is no id of a session: letters, digits, - and _.")

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from memem.dates import seconds
 from memem.errors import NotFound, Unavailable
-from memem.off import is_off
+from memem.off import is_off, stretches
 from memem.sources.events import Event
 from memem.sources.excluded import Excluded
 from memem.sources.records import Decoder, Recent, Record
@@ -36,7 +37,13 @@ class Head(Value):
 
     session: str
     folder: str = ""
-    ours: bool = False  # a model call of memem itself, or a session that was forgotten: not to be read
+    ours: bool = False  # a model call of memem itself, never to be read
+    alone: bool = False  # the user had it forgotten, or switched off for now: not to be read
+
+    @property
+    def readable(self) -> bool:
+        """Whether memem may read on."""
+        return not (self.ours or self.alone)
 
 
 class ClaudeCode:
@@ -60,10 +67,10 @@ class ClaudeCode:
         """Transcripts below a folder (or the file itself) in order of their paths, without memem's own."""
         for path in transcripts(folder):
             try:
-                ours = self.head(path).ours
+                readable = self.head(path).readable
             except (NotFound, Unavailable):
                 continue
-            if not ours and not self.excludes(path):
+            if readable and not self.excludes(path):
                 yield path
 
     def excludes(self, path: Path) -> bool:
@@ -96,7 +103,7 @@ class ClaudeCode:
         names = {session, _session_of(path)}
         gone = any(self._forgotten("session", name) for name in names)
         off = bool(self._state) and any(is_off(self._state, name) for name in names)
-        return Head(session=session, folder=folder, ours=inside or gone or off or is_of_miner(prompt or ""))
+        return Head(session=session, folder=folder, ours=inside or is_of_miner(prompt or ""), alone=gone or off)
 
     def read(self, path: Path, start: int = 0, seen: set[str] | None = None, margin: int = 0) -> Transcript:
         """A transcript from a byte offset on.
@@ -104,7 +111,19 @@ class ClaudeCode:
         `seen` holds uuids of records that were read before, from this file or others: forks copy them. Those met are
         added to it. `margin`: see `records.Decoder`.
         """
-        return Transcript(path, start, seen, margin, self._forgotten)
+        return Transcript(path, start, seen, margin, self._passed_over(_session_of(path)))
+
+    def _passed_over(self, session: str) -> Callable[[Event], bool]:
+        """Tells of an event of a session whether it was forgotten, or happened while memem was to leave it alone."""
+        private = stretches(self._state, session) if self._state else []
+
+        def passed_over(event: Event) -> bool:
+            if self._forgotten("record", event.uuid):
+                return True
+            at = seconds(event.at) if private else None
+            return bool(private) and (at is None or any(began <= at <= ended for began, ended in private))
+
+        return passed_over
 
 
 class Transcript:
@@ -120,10 +139,10 @@ class Transcript:
         start: int = 0,
         seen: set[str] | None = None,
         margin: int = 0,
-        forgotten: Callable[[str, str], bool] = lambda _kind, _name: False,
+        passed_over: Callable[[Event], bool] = lambda _: False,
     ) -> None:
         self.path = path
-        self._forgotten = forgotten
+        self._passed_over = passed_over
         self.offset = self.settled = start
         self.skipped = 0
         self.records = 0
@@ -151,7 +170,7 @@ class Transcript:
                 raise Unavailable(
                     f"{self.path} cannot be read: {error}. Check the disk and its permissions."
                 ) from error
-        yield from (event for event in self._decoder.end() if not self._forgotten("record", event.uuid))
+        yield from (event for event in self._decoder.end() if not self._passed_over(event))
         self.settled = self.offset
 
     def _catch_up(self, file: BinaryIO) -> None:
@@ -190,7 +209,7 @@ class Transcript:
             for record in found:
                 events = self._decoder.take(record)
                 if self._is_new(record, self._recent if self._seen is None else self._seen):
-                    yield from (event for event in events if not self._forgotten("record", event.uuid))
+                    yield from (event for event in events if not self._passed_over(event))
             self.offset += length
             if not self._decoder.waiting:
                 self.settled = self.offset

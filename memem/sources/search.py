@@ -87,7 +87,7 @@ def search(
             break
         try:
             head = source.head(path)
-            if head.ours or not belongs(head.folder) or source.excludes(path):
+            if not head.readable or not belongs(head.folder) or source.excludes(path):
                 continue
             files += 1
             worths = worths or {stem: worth(stem) for stem, _ in terms}

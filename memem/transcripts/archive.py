@@ -43,6 +43,7 @@ class Grown(Value):
     skipped: int = 0  # lines that could not be read
     gone: bool = False  # the transcript is not there any more; what was archived stays
     ours: bool = False  # a model call of memem itself, never archived
+    alone: bool = False  # forgotten, or switched off for now
     complete: bool = True  # false when it was told to stop
     problem: str = ""  # why the transcript cannot be read
 
@@ -152,6 +153,8 @@ class Archive:
             if same and (not cursor.kept or cursor.offset == path.stat().st_size):
                 return Grown(path=str(path), session=names_of(path)[0], start=start, offset=start, ours=not cursor.kept)
             head, identity = self._source.head(path), fingerprint(path)
+            if head.alone:
+                return Grown(path=str(path), session=names_of(path)[0], start=start, offset=start, alone=True)
             if head.ours:
                 self.turns.move_cursor(source, "", identity, 0)
                 return Grown(path=str(path), session=names_of(path)[0], ours=True)
