@@ -26,9 +26,14 @@ class Sessions:
         """The transcripts that files, folders and globs name, each once, without memem's own.
 
         Raises:
-            BadInput: a path does not exist.
+            BadInput: a path does not exist, or is a transcript of an excluded project.
         """
         folders = [name for path in paths for name in _expanded(path)]
+        for path in map(Path, paths):
+            if path.is_file() and self.source.excludes(path):
+                raise BadInput(
+                    f"{path} is of a project that MEMEM_EXCLUDED_SESSION_PROJECTS excludes: take it out there."
+                )
         yield from dict.fromkeys(found for folder in folders for found in self.source.sessions(folder))
 
     def windows(self, path: Path, after: int | None = None) -> Iterator[Session]:

@@ -3,6 +3,7 @@ state folder goes away."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from memem.daemon.supervisor import WAKE, Supervisor, wake
 
 _LOOKED = ("opened", "closed_no_write")
 _GONE = ("deleted", "moved")
+_ONLY_GONE = [DirDeletedEvent, DirMovedEvent]
 
 
 class _Handler(FileSystemEventHandler):
@@ -46,11 +48,10 @@ def follow(config: Config, supervisor: Supervisor) -> Callable[[], None]:
         elif str(event.src_path).startswith(queue) and event.event_type not in _LOOKED:
             supervisor.wake()
 
-    # A folder that is moved away tells only who watches the one it was in, which is asked for nothing else. Transcripts
-    # come last, because a folder has one filter, and theirs lets everything through.
+    # Transcripts come last, because a folder has one filter, and theirs lets everything through.
     watched: list[tuple[Callable[[FileSystemEvent], None], str, bool, Any]] = [
         (place, queue, False, None),
-        (place, str(Path(config.dir).parent), False, [DirDeletedEvent, DirMovedEvent]),
+        *((place, folder, False, _ONLY_GONE) for folder in _around(config.dir)),
         *((transcripts, folder, True, None) for folder in config.session_dirs),
     ]
     wake(config.dir)  # makes the folder
@@ -61,10 +62,19 @@ def follow(config: Config, supervisor: Supervisor) -> Callable[[], None]:
             if Path(folder).is_dir():
                 observer.schedule(_Handler(tell), folder, recursive=recursive, event_filter=only)
         except OSError:
-            supervisor.blind()
+            if only is None:  # of a move it hears at the next word
+                supervisor.blind()
 
     def end() -> None:
         observer.stop()
         observer.join(timeout=2)
 
     return end
+
+
+def _around(folder: str) -> list[str]:
+    """Where a folder that is moved away is missed: Linux tells that only who watches what it was in.
+
+    Elsewhere the folder itself tells, and to watch what is around it would bring every change below that.
+    """
+    return [str(Path(folder).parent)] if sys.platform == "linux" else []

@@ -13,6 +13,7 @@ from memem.background import queue
 from memem.config import Config, resolve
 from memem.consent import Consent
 from memem.daemon.settle import settle
+from memem.errors import BadInput
 from memem.miner import Miner
 from memem.sources.excluded import Excluded
 from memem.state.jobs import SESSION
@@ -80,6 +81,8 @@ def test_an_excluded_session_is_neither_queued_archived_mined_nor_found(
     assert [Path(grown.path).stem for grown in memem.archive([folder], opted_in=True)] == ["yard"]
     assert [Path(mined.path).stem for mined in Miner(memem).mine([folder])] == ["yard"]
     assert all("harbor" not in item.memory.body for item in memem.memories("*"))
+    with pytest.raises(BadInput, match="excludes"):
+        list(Miner(memem).mine([f"{folder}/{SLUG}/harbor.jsonl"]))
     assert _folders(memem, "truncates the database") == {"/home/dana/yard"}
     memem.close()
 
