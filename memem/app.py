@@ -250,7 +250,7 @@ class Memem(Graph, Slicing):
                 question,
                 belongs=(lambda _: True) if everywhere else belongs,
                 remembered=lambda project: project in here.names and project != GENERAL,
-                redact=self._without_secrets,
+                redact=self.without_secrets,
                 limit=limit,
                 order=Order(by_session=by_session, newest=newest),
             )
@@ -283,7 +283,7 @@ class Memem(Graph, Slicing):
                     continue
                 try:
                     yield archive.grow(
-                        path, redact=partial(self._without_secrets, place=f"session {path.stem}"), stop=stop
+                        path, redact=partial(self.without_secrets, place=f"session {path.stem}"), stop=stop
                     )
                 except StateUnavailable:
                     raise
@@ -295,7 +295,7 @@ class Memem(Graph, Slicing):
     def _scope_of(self, name: str, folder: str) -> Scope:
         return self.scope(name, folder)
 
-    def _without_secrets(self, text: str, place: str = "") -> str:
+    def without_secrets(self, text: str, place: str = "") -> str:
         return self.redactor(text, place).text
 
     def _project_of(self, folder: str) -> str:

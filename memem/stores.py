@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from memem import sqlite, volumes
 from memem.config import Config, load
 from memem.errors import Damaged, MememError, StateUnavailable, TooNew, VaultUnavailable
+from memem.graves import Graves
 from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
 from memem.ingest.spool import Spool
-from memem.models import Memory, Scope
+from memem.models import Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
 from memem.state.changes import Changes
@@ -35,19 +36,16 @@ from memem.vault.store import Vault, open_vault
 if TYPE_CHECKING:  # its tables of secrets load slowly, and a search writes nothing
     from memem.ingest.gate import Gate
     from memem.ingest.secrets import Redactor
-    from memem.llm.protocol import LLM
     from memem.sources.claude_code import ClaudeCode
-    from memem.state.jobs import Jobs
-    from memem.state.ledger import Ledger
 
 S = TypeVar("S", bound="Stores")
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 _FRESH_SECONDS = 1.0
 _WATCHED_SECONDS = 30.0  # while a watcher tells of changes; the system may lose some when there are very many
 _BUILDING_SECONDS = 1.0  # for which a call waits while a large vault is read for the first time
 _SWEEP_SECONDS = 600
-_VAULT = "vault"  # the vault that the tombstones are of
 # How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
 _PATIENCE_SECONDS, _HURRY_SECONDS, _STATE_SECONDS = 0.4, 0.05, 0.1
 PATIENT_SECONDS = 10.0  # for who asked for a sync and nothing else
@@ -85,14 +83,12 @@ class Stores:
         self.environ = environ  # for programs that are started on the user's behalf
         self.config = config or load(environ)
         self.folder = folder or environ.get("CLAUDE_PROJECT_DIR") or _working_folder()
-        self.environ = environ
         self.session = environ.get("CLAUDE_CODE_SESSION_ID", "")
         self.degraded: list[str] = []
         self._too_new: TooNew | None = None
         self._lock = threading.RLock()
         self._synced_at = self._swept_at = float("-inf")
         self.shared_by = ""
-        self._graves_settled = False
         self._left = 0  # files for which the last sync had no time
         self.catch_up: Callable[[], bool] = lambda: False  # a watcher's: takes in what it was told of
         self.index = self._open_index()
@@ -130,10 +126,15 @@ class Stores:
             rotate(self.config.dir)
             self._swept_at = time.monotonic()
         until = time.monotonic() + seconds
-        done = sync(self.vault, self.index, bury=self._bury, enough=lambda: time.monotonic() > until)
+        done = sync(
+            self.vault,
+            self.index,
+            bury=lambda gone: self._graves.bury(self.state, gone),
+            enough=lambda: time.monotonic() > until,
+        )
         self._left = done.left
         if not done.left:
-            self._keep_tombstones()
+            self._graves.keep(self.state, self.index)
             self._remember_root_commit()
             self._replay()
             self._renew_standing()
@@ -165,42 +166,29 @@ class Stores:
         here = scope_at(folder or self.folder, self.config.project_aliases, self.index.root_commit)
         return scope_named(name, here, self.config.project_aliases) if name else here
 
-    def jobs(self, owner: str = "", alive: Callable[[str], bool] = lambda _: True) -> Jobs:
-        """The queue.
+    @verb
+    def offering(self, work: Callable[[Gate], T]) -> T:
+        """Let some work offer to the gate over a fresh index, as one call: alone, and again after healing the index."""
+        self._freshen()
+        return work(self._gate())
+
+    def durable(self) -> State:
+        """The state database, for what cannot do without it.
 
         Raises:
-            StateUnavailable: there is no state database to keep it in.
+            StateUnavailable: there is none.
         """
-        from memem.state.jobs import Jobs
-
-        return Jobs(self._durable().connection, owner=owner, alive=alive)
-
-    def ledger(self) -> Ledger:
-        """What model calls cost, and which backend rests.
-
-        Raises:
-            StateUnavailable: there is no state database to keep it in.
-        """
-        from memem.state.ledger import Ledger
-
-        return Ledger(self._durable().connection)
+        if self.state is None:
+            raise StateUnavailable(
+                f"the state folder {self.config.dir} cannot be used, so nothing can be queued: run memem doctor."
+            )
+        return self.state
 
     def source(self) -> ClaudeCode:
-        """The transcripts, without what was forgotten."""
+        """The transcripts, without what was excluded, forgotten, or is to be left alone."""
         from memem.sources.claude_code import ClaudeCode
 
         return ClaudeCode(self.config.dir, self.config.excluded_projects, Forgotten(self.config.dir).holds)
-
-    def backend(self) -> LLM:
-        """The configured model, whether it may be asked or not.
-
-        Raises:
-            ModelUnusable: its keys cannot be read safely.
-        """
-        from memem.llm.backends import build
-        from memem.llm.keys import gather
-
-        return build(self.config, gather(self.config, self.environ), self.environ)
 
     def warnings(self) -> tuple[str, ...]:
         """What keeps memem from working as it should, for answers that people and agents read."""
@@ -212,16 +200,9 @@ class Stores:
         """How many saves wait for the vault."""
         return len(self._spool_files())
 
-    def _durable(self) -> State:
-        if self.state is None:
-            raise StateUnavailable(
-                f"the state folder {self.config.dir} cannot be used, so nothing can be queued: run memem doctor."
-            )
-        return self.state
-
     def _open_index(self) -> IndexWriter:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the state folder")]
-        self._graves_settled = False
+        self._graves = Graves(self.config.memory_root)  # which are looked through once for each index
         try:
             Path(self.config.dir).mkdir(mode=0o700, parents=True, exist_ok=True)
             self.shared_by = volumes.shared_by(self.config.dir)
@@ -308,40 +289,6 @@ class Stores:
                 "do not need it. What was mined after the copy is mined once more, which adds nothing."
             )
         return state
-
-    def _bury(self, gone: tuple[Memory, ...]) -> None:
-        """Remember what a human deleted, so that automation does not bring it back."""
-        from memem.ingest.gate import text_key
-
-        with contextlib.suppress(sqlite.Error):
-            if self.state and self.state.get(_VAULT, self.config.memory_root) == self.config.memory_root:
-                self.state.bury({memory.id: text_key(memory.body) for memory in gone}, time.time())
-
-    def _keep_tombstones(self) -> None:
-        """Forget what a human restored; once for each index, find what was deleted while there was none."""
-        if self.state is None:
-            return
-        with contextlib.suppress(sqlite.Error):
-            back = [memory for memory in self.state.buried_ids() if self.index.by_prefix(memory)]
-            if back:
-                self.state.unbury(back)
-            if not self._graves_settled:
-                self._graves_settled = self._settle_graves(self.state)
-
-    def _settle_graves(self, state: State) -> bool:
-        """Whether all that memem ever wrote to this vault is known to be there or deleted by now."""
-        there = self.index.ids()
-        if "" in there:  # a file or folder that cannot be read: what is in it is not known to be gone
-            return False
-        missing = [memory for memory in state.alive_ids() if memory not in there]
-        same = state.get(_VAULT, self.config.memory_root) == self.config.memory_root
-        if missing and same:
-            state.bury_written(missing, time.time())
-        elif missing:  # they are in another vault, not deleted
-            state.forget_graves(missing)
-        if not same or not state.get(_VAULT):
-            state.put(_VAULT, self.config.memory_root)
-        return True
 
     def _replay(self) -> None:
         if self._too_new or not self._spool_files():

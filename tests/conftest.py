@@ -11,7 +11,6 @@ from hypothesis import settings
 
 from memem.app import Memem
 from memem.config import Config, resolve
-from memem.miner import Miner
 from memem.models import Draft, Memory
 from memem.vault.store import MEMORIES
 
@@ -53,7 +52,7 @@ def opened(home: Config, checkout: str) -> Iterator[Callable[[], Memem]]:
     several: list[Memem] = []
 
     def open_one() -> Memem:
-        several.append(Miner(home, checkout, environ={"HOME": home.dir.rpartition("/")[0]}))
+        several.append(Memem(home, checkout, environ={"HOME": home.dir.rpartition("/")[0]}))
         return several[-1]
 
     yield open_one

@@ -12,7 +12,6 @@ from typing import Any
 
 from memem.app import Memem
 from memem.config import load
-from memem.miner import Miner
 from memem.models import Draft, Memory
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +43,7 @@ class Home:
 
     def open(self) -> Memem:
         """The facade over this home, for preparing and for checking."""
-        return Miner(load(self.environ), folder=str(self.project), environ=self.environ)
+        return Memem(load(self.environ), folder=str(self.project), environ=self.environ)
 
     def save(self, content: str, **fields: Any) -> Memory:
         """Save a memory in the project, as the agent's tool does."""

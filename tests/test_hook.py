@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from memem import consent, sqlite
+from memem.background import queue
 from memem.consent import Consent
 from memem.daemon.supervisor import wake
 from memem.state import lock
@@ -582,7 +583,7 @@ def test_a_path_that_is_no_transcript_of_ours_is_not_queued(home: Home) -> None:
         home.shim("Stop", json.dumps({"transcript_path": str(home.root / "secret.jsonl"), "hook_event_name": "Stop"}))
         assert soon(lambda: lock.owner(str(home.state)) is not None)
         memem = home.open()
-        assert memem.jobs().listed() == []
+        assert queue(memem).listed() == []
         memem.close()
     finally:
         consent.withdraw(str(home.state))

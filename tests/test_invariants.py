@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from memem.app import Memem
 from memem.config import resolve
 from memem.errors import BadInput, NotFound
 from memem.index.schema import FILE_NAME, memory_values
@@ -110,7 +111,7 @@ class Story(RuleBasedStateMachine):
         self.before = self.snapshot()
 
     def start(self):
-        return Miner(self.config, str(self.folder / "work"), environ={})
+        return Memem(self.config, str(self.folder / "work"), environ={})
 
     def teardown(self):
         self.memem.sync()
@@ -275,7 +276,7 @@ class Story(RuleBasedStateMachine):
     @rule(calls=st.integers(0, 60))
     def mine(self, calls):
         with dying(calls if calls < 40 else 10**9):
-            for mined in self.memem.mine([str(self.session)]):
+            for mined in Miner(self.memem).mine([str(self.session)]):
                 self.acked |= {outcome.memory.id for outcome in mined.outcomes if outcome.action != "skipped"}
         if calls < 40:
             with dying(0):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from memem.errors import BadInput
+from memem.miner import Miner
 from memem.models import Draft
 from memem.off import is_off, stretches, turn_off, turn_on
 from memem.text import PRIVATE, public
@@ -75,7 +76,7 @@ def test_private_words_reach_no_file(tmp_path: Path) -> None:
     )
     memem = home.open()
     memem.save(Draft(content=f"{NOTE} <private>says Quuxcorp</private>", title="Redis <private>Quuxcorp</private>"))
-    list(memem.mine([str(path)]))
+    list(Miner(memem).mine([str(path)]))
     list(memem.archive([str(path)], opted_in=True))
     assert memem.transcripts("zebrafish").passages
     assert not memem.transcripts("secretgarden").passages
@@ -106,7 +107,7 @@ def test_session_that_is_off_is_left_alone_everywhere(tmp_path: Path) -> None:
     assert "off" in home.run("off", "--session", SESSION).stdout
     before = len(list(home.notes.glob("*.md")))
     assert not memem.transcripts("zebrafish", everywhere=True).passages
-    assert not list(memem.mine([str(path)]))
+    assert not list(Miner(memem).mine([str(path)]))
     with pytest.raises(BadInput, match="off for this session"):
         memem.save(Draft(content="Something else about the harbor", source_session=SESSION))
     assert len(list(home.notes.glob("*.md"))) == before
@@ -147,11 +148,11 @@ def test_what_was_said_while_a_session_was_off_stays_private(tmp_path: Path) -> 
     memem = home.open()
     assert turn_off(str(home.state), SESSION, at)
     assert [grown.alone for grown in memem.archive([str(path)], opted_in=True)] == [True]
-    assert not list(memem.mine([str(path)]))
+    assert not list(Miner(memem).mine([str(path)]))
     assert turn_off(str(home.state), SESSION, at + 1800)  # said twice: it is off since the first time
     assert turn_on(str(home.state), SESSION, at + 3600)
     list(memem.archive([str(path)], opted_in=True))
-    list(memem.mine([str(path)]))
+    list(Miner(memem).mine([str(path)]))
     assert memem.transcripts("zebrafish", everywhere=True).passages
     assert memem.transcripts("giraffe", everywhere=True).passages
     assert not memem.transcripts("Quuxcorp", everywhere=True).passages

@@ -78,9 +78,10 @@ from datetime import UTC, datetime
 sys.path.insert(0, sys.argv[2])
 from memem.config import resolve
 from memem.errors import MememError
+from memem.app import Memem
 from memem.miner import Miner
 from memem.models import Draft
-memem = Miner(resolve({'HOME': sys.argv[1]}, {})[0], sys.argv[1] + '/work', environ={})
+memem = Memem(resolve({'HOME': sys.argv[1]}, {})[0], sys.argv[1] + '/work', environ={})
 for line in sys.stdin:
     verb, *words = json.loads(line)
     said = ''
@@ -93,7 +94,8 @@ for line in sys.stdin:
         elif verb == 'search':
             said = memem.search(words[0]).ids
         elif verb == 'mine':
-            said = [o.memory.id for mined in memem.mine([words[0]]) for o in mined.outcomes if o.action != 'skipped']
+            found = [o for mined in Miner(memem).mine([words[0]]) for o in mined.outcomes]
+            said = [o.memory.id for o in found if o.action != 'skipped']
         elif verb == 'year':
             said = [datetime.now(UTC).year, time.gmtime().tm_year]
     except MememError as error:

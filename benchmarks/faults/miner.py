@@ -6,7 +6,7 @@ Parts, all without one named:
 `kill`      workers killed with SIGKILL while they mine the sessions of FOLDER, until the work is done, again and
             again; the vault is compared with that of an undisturbed run
 `owners`    supervisors killed while their worker asks a slow fake `claude` that leaves a grandchild behind and half
-            of the time ignores TERM; every other time the worker dies with its supervisor
+            of the time ignores TERM; every other time the worker dies with its supervisor, and the client with it
 `stops`     SIGTERM at any moment, with the same client
 `together`  50 sessions end at once, two `memem miner drain` beside the miner
 `jobs`      1,000 jobs with 30 % faults, then a day without a model, on a fake clock
@@ -35,10 +35,12 @@ from world import ROOT, World, report, world
 
 from memem import consent
 from memem.app import Memem
+from memem.background import queue
 from memem.consent import Consent
 from memem.daemon import entry, worker
 from memem.daemon.settle import settle
 from memem.errors import Malformed, Paused, PermanentError, TransientError
+from memem.miner import Miner
 from memem.state import lock
 from memem.state.jobs import SESSION, Jobs
 from memem.vault.note import parse
@@ -109,7 +111,7 @@ class Home(World):
     def jobs(self) -> dict[str, int]:
         """The sessions of the queue by state."""
         memem = self.open()
-        counts = memem.jobs().counts(SESSION)
+        counts = queue(memem).counts(SESSION)
         memem.close()
         return counts
 
@@ -145,7 +147,7 @@ def _copy(root: Path, sessions: Path) -> Home:
     for path in home.root.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
     memem = home.open()
-    settle(memem.config, memem.jobs(), ended=True)
+    settle(memem.config, queue(memem), ended=True)
     memem.close()
     return home
 
@@ -155,7 +157,7 @@ def _fork_worker(home: Home) -> int:
     child = os.fork()
     if not child:
         memem = home.open()
-        os._exit(worker.work(memem, model=None, log=Log(), stop=lambda: False))
+        os._exit(worker.work(Miner(memem), model=None, log=Log(), stop=lambda: False))
     return child
 
 
@@ -190,7 +192,7 @@ def _texts(home: Home, figures: Counter[str]) -> Counter[tuple[Any, ...]]:
     memem = home.open()
     memem.sync()
     figures["stray temporary files"] += len(home.temporary()) + len(memem.warnings())
-    counts = memem.jobs().counts()
+    counts = queue(memem).counts()
     figures["lost"] += counts["pending"] + counts["running"] + counts["dead"]
     memem.close()
     found: Counter[tuple[Any, ...]] = Counter()
@@ -223,7 +225,9 @@ def owners(given: argparse.Namespace) -> dict[str, Any]:
             time.sleep(5)
             for number, home in enumerate(homes):
                 which = "left after 5 s, supervisor killed" if number % 2 else "left after 5 s, worker killed too"
-                figures[which] += len(home.alive())
+                left = home.alive()
+                figures[which] += len(left)
+                figures["clients among them"] += sum(map(_is_client, left))
             again = [home.process(entry.command("daemon")) for home in homes]
             _until(lambda: all(lock.owner(home.config.dir) for home in homes))  # noqa: B023
             for process in again:
@@ -236,7 +240,8 @@ def owners(given: argparse.Namespace) -> dict[str, Any]:
             figures["jobs not pending after the stop"] += sum(home.jobs()["pending"] != 1 for home in homes)
     names = (
         "owners killed", "worker killed with it", "left after 5 s, supervisor killed",
-        "left after 5 s, worker killed too", "left after the next start and stop", "jobs not in one place",
+        "left after 5 s, worker killed too", "clients among them", "left after the next start and stop",
+        "jobs not in one place",
         "jobs not pending after the stop", "stopped with another code than 0", "slowest stop, ms",
     )  # fmt: skip
     return {name: figures[name] for name in names}
@@ -253,6 +258,13 @@ def _is_ours(pid: int, leader: int) -> bool:
     """Whether a process is the supervisor or its worker, as opposed to the model's client."""
     try:
         return pid == leader or b"\0work\0" in Path("/proc", str(pid), "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _is_client(pid: int) -> bool:
+    try:
+        return b"/bin/claude\0" in Path("/proc", str(pid), "cmdline").read_bytes()
     except OSError:
         return False
 
@@ -351,18 +363,19 @@ def jobs(given: argparse.Namespace) -> dict[str, Any]:
             jobs.done(job)
             return "done"
 
-        memem.run = run  # type: ignore[method-assign]
-        queue = memem.jobs()
+        miner = Miner(memem)
+        miner.run = run  # type: ignore[method-assign]
+        waiting = queue(memem)
         for number in range(1000):
-            queue.enqueue(SESSION, str(number), {"path": str(number)}, due=clock.at)
-        first = _work_until_done(memem, clock, figures)
-        for dead in queue.listed(("dead",)):
-            queue.retry(dead.id)
-        queue.connection.execute("UPDATE jobs SET status = 'pending', due = ?", (clock.at,))
+            waiting.enqueue(SESSION, str(number), {"path": str(number)}, due=clock.at)
+        first = _work_until_done(miner, clock, figures)
+        for dead in waiting.listed(("dead",)):
+            waiting.retry(dead.id)
+        waiting.connection.execute("UPDATE jobs SET status = 'pending', due = ?", (clock.at,))
         outage_until = clock.at + 86_400
         chance = random.Random(0)
         chance.random = lambda: 1.0  # type: ignore[method-assign]
-        second = _work_until_done(memem, clock, figures)
+        second = _work_until_done(miner, clock, figures)
         memem.close()
     return {
         "jobs": 1000, "faults": figures["faults"], "steps": figures["steps"], "sum differs": figures["sum differs"],
@@ -371,24 +384,20 @@ def jobs(given: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _work_until_done(memem: Memem, clock: _Clock, figures: Counter[str]) -> dict[str, int]:
-    made = memem.jobs
-
-    def clocked(owner: str = "", alive: Any = None) -> Jobs:
-        found = made(f"{owner}{figures['steps']}", lambda name: name == f"{owner}{figures['steps']}")
+def _work_until_done(miner: Miner, clock: _Clock, figures: Counter[str]) -> dict[str, int]:
+    def clocked(memem: Memem, owner: str = "", alive: Any = None) -> Jobs:
+        found = queue(memem, f"{owner}{figures['steps']}", lambda name: name == f"{owner}{figures['steps']}")
         found.now = clock
         return found
 
-    memem.jobs = clocked  # type: ignore[method-assign]
     while True:
         figures["workers"] += 1
         try:
-            worker.work(memem, model=None, log=Log(), stop=lambda: False)
+            worker.work(miner, model=None, log=Log(), stop=lambda: False, queue=clocked)
         except KeyboardInterrupt:
             pass
-        counts = _check(clocked(), figures)
+        counts = _check(clocked(miner.memem), figures)
         if not counts["pending"] + counts["running"]:
-            memem.jobs = made  # type: ignore[method-assign]
             return counts
         clock.at += 300
 

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from memem import consent
+from memem.app import Memem
+from memem.background import ledger, model, queue
 from memem.config import resolve
 from memem.consent import Consent
 from memem.daemon import worker
@@ -113,14 +115,14 @@ def mined(script: str, transcripts: Path, labels: list[Mapping[str, Any]]) -> Ru
         with _served(SCRIPTS[script], knows) as url:
             environ = {"HOME": folder}
             config = config.replace(llm="openai", llm_url=url, llm_model="scripted", daily_tokens=10**9)
-            miner = Miner(config, folder, environ=environ)
-            jobs = miner.jobs()
+            memem = Memem(config, folder, environ=environ)
+            jobs = queue(memem)
             settle(config, jobs, ended=True)
-            code = worker.work(miner, model=miner.model(), log=_Silent(), stop=lambda: False)
+            code = worker.work(Miner(memem), model=model(memem), log=_Silent(), stop=lambda: False)
             counts, dead = jobs.counts(SESSION), jobs.counts()[DEAD]
-            notes = [item.memory for item in miner.index.notes(order="id") if item.memory.source_type == SOURCE]
-            spent = miner.ledger().spent()
-            miner.close()
+            notes = [item.memory for item in memem.index.notes(order="id") if item.memory.source_type == SOURCE]
+            spent = ledger(memem).spent()
+            memem.close()
     figures = {
         "sessions": len(paths),
         "questions": knows.asked,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from memem.app import Memem
 from memem.config import load, resolve
 from memem.errors import BadInput
 from memem.miner import Miner
@@ -29,11 +30,11 @@ def demo() -> None:
     folder.mkdir(parents=True, mode=0o700)
     mark.touch()
     config = resolve({}, {"dir": str(folder / "state"), "vault": str(folder / "vault")})[0]
-    memem = Miner(config, folder=str(folder), environ={})
+    memem = Memem(config, folder=str(folder), environ={})
     sample = str(files("memem.cli") / "sample" / "session.jsonl")
     _heading("1. A session ended; its durable lessons become notes")
     click.echo(f"Mining {sample} (patterns only, no model):")
-    for mined in memem.mine([sample]):
+    for mined in Miner(memem).mine([sample]):
         for outcome in mined.outcomes:
             click.echo(f"  {outcome.action:<10} {outcome.path}")
     _heading("2. The next session starts with this")

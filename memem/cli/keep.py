@@ -135,9 +135,9 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
     from memem.keep.forget import Wish, carry_out, plan
 
     names = tuple(name.strip().strip("[]").lower() for name in ids)
-    miner = memem.miner()
-    planned = plan(miner, Wish(ids=names, **{name: text.strip() for name, text in wanted.items()}))
-    problems = carry_out(miner, planned) if yes else []
+    opened = memem()
+    planned = plan(opened, Wish(ids=names, **{name: text.strip() for name, text in wanted.items()}))
+    problems = carry_out(opened, planned) if yes else []
     if as_json:
         emit(
             {
@@ -152,7 +152,7 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
             }
         )
         return
-    _show_forgetting(miner, planned)
+    _show_forgetting(opened, planned)
     for problem in problems:
         _say(f"left: {problem}")
     _say("Forgotten." if yes else "Nothing was changed. Forget it, for good: the same command with --yes.")

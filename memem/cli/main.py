@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from memem import __version__
 from memem.cli.former import OLD_FLAGS, READS
@@ -155,9 +155,6 @@ def _bold(text: str) -> str:
     return f"\x1b[1m{text}\x1b[0m"
 
 
-M = TypeVar("M", bound="Memem")
-
-
 class Opener:
     """Opens the facade when a command needs it, so that the help of a command stays quick."""
 
@@ -166,24 +163,20 @@ class Opener:
 
     def __call__(self, *, lenient: bool = False) -> Memem:
         """The facade; with `lenient` also when settings are wrong, for those who tell what is wrong."""
-        from memem.app import Memem
-
-        return self._opened(Memem, lenient=lenient)
-
-    def miner(self) -> Miner:
-        """The facade that reads transcripts as well."""
-        from memem.miner import Miner
-
-        return self._opened(Miner, lenient=False)
-
-    def _opened(self, kind: type[M], *, lenient: bool) -> M:
-        if not isinstance(self._memem, kind):
+        if self._memem is None:
+            from memem.app import Memem
             from memem.config import load, load_leniently
 
-            self._memem = kind(load_leniently() if lenient else load())
+            self._memem = Memem(load_leniently() if lenient else load())
             for warning in self._memem.degraded:
                 print(f"memem: {warning}", file=sys.stderr)
         return self._memem
+
+    def miner(self) -> Miner:
+        """What reads transcripts for it."""
+        from memem.miner import Miner
+
+        return Miner(self())
 
 
 def scope_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from memem import consent
+from memem import background, consent
 from memem.cli.main import emit, json_option
 from memem.consent import Consent
 from memem.daemon import entry, report, supervisor, worker
@@ -43,7 +43,7 @@ def miner() -> None:
 @click.pass_obj
 def start(memem: Any, /) -> None:
     """Mine new sessions from now on. No past session is read, and no model is asked."""
-    opened = memem.miner()
+    opened = memem()
     folder, before = opened.config.dir, consent.read(opened.config.dir)
     since = before.since if before.mining else time.time()
     consent.write(folder, before.replace(capture=True, mining=True, stopped=False, since=since))
@@ -123,7 +123,7 @@ def run(_memem: Any, /) -> None:
 @click.pass_obj
 def drain(memem: Any, /, ended: bool) -> None:
     """Work off what is due here and now, then end: for cron, or before a backup."""
-    opened = memem.miner()
+    opened = memem()
     _needs_mining(opened.config.dir)
     sys.exit(_work_off(opened, ended=ended))
 
@@ -134,7 +134,7 @@ def drain(memem: Any, /, ended: bool) -> None:
 @click.pass_obj
 def history(memem: Any, /, yes: bool, dry_run: bool) -> None:
     """Mine all past sessions too: shows how many there are and what it may cost, then works, and can be resumed."""
-    opened = memem.miner()
+    opened = memem()
     config = opened.config
     estimate = report.estimate(opened)
     click.echo(report.told(estimate, consent.read(config.dir).spend))
@@ -154,12 +154,12 @@ def history(memem: Any, /, yes: bool, dry_run: bool) -> None:
 @click.pass_obj
 def spend(memem: Any, /, allow: bool, forbid: bool, as_json: bool) -> None:
     """What model calls have cost, by day; with --allow or --forbid your word on spending."""
-    opened = memem.miner()
+    opened = memem()
     config, before = opened.config, consent.read(opened.config.dir)
     if allow and forbid:
         raise BadInput("say either --allow or --forbid.")
     if allow:
-        backend = opened.backend()
+        backend = background.backend(opened)
         if opened.config.llm == "none":
             raise BadInput("no model is chosen: memem config set llm claude (or anthropic, openai, ollama).")
         reason = backend.ready()
@@ -177,7 +177,7 @@ def spend(memem: Any, /, allow: bool, forbid: bool, as_json: bool) -> None:
         consent.write(config.dir, before.replace(spend=""))
         click.echo("No model is asked any more; sessions are mined by patterns.")
         return
-    days = opened.ledger().days()
+    days = background.ledger(opened).days()
     if as_json:
         emit([day.as_dict() for day in days])
         return
@@ -200,7 +200,7 @@ def queue() -> None:
 @click.pass_obj
 def listed(memem: Any, /, dead: bool, as_json: bool) -> None:
     """Jobs with their number, state and reason."""
-    jobs = memem().jobs().listed((DEAD,) if dead else (PENDING, RUNNING, DEAD))
+    jobs = background.queue(memem()).listed((DEAD,) if dead else (PENDING, RUNNING, DEAD))
     if as_json:
         emit([job.as_dict() for job in jobs])
         return
@@ -216,7 +216,7 @@ def listed(memem: Any, /, dead: bool, as_json: bool) -> None:
 @click.pass_obj
 def retry(memem: Any, /, numbers: tuple[int, ...], everything: bool) -> None:
     """Try dead letters once more."""
-    jobs = memem().jobs()
+    jobs = background.queue(memem())
     chosen = [job.id for job in jobs.listed((DEAD,))] if everything else list(numbers)
     for number in _some(chosen, everything):
         jobs.retry(number)
@@ -230,22 +230,24 @@ def retry(memem: Any, /, numbers: tuple[int, ...], everything: bool) -> None:
 def drop(memem: Any, /, numbers: tuple[int, ...]) -> None:
     """Give dead letters up; the transcripts stay as they are."""
     for number in _some(list(numbers), False):
-        memem().jobs().drop(number)
+        background.queue(memem()).drop(number)
     click.echo(f"{len(numbers)} dropped.")
 
 
 def _work_off(memem: Any, *, ended: bool) -> int:
     from memem.daemon.log import open_log
+    from memem.miner import Miner
 
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
     sweep_orphans()  # children of a miner that was killed
     stop = worker.until_revoked(memem.config.dir, told.is_set)
-    jobs = memem.jobs()
+    jobs = background.queue(memem)
     settle(memem.config, jobs, ended=ended)
     log = open_log(memem.config.dir, role="drain", pid=os.getpid())
     with _progress(sum(jobs.counts()[status] for status in (PENDING, RUNNING))) as beat:
-        code = worker.work(memem, model=memem.model(stop), log=log, stop=stop, beat=beat)
+        model = background.model(memem, stop)
+        code = worker.work(Miner(memem), model=model, log=log, stop=stop, beat=beat)
     counts = jobs.counts()
     click.echo(f"{counts['done']} done, {counts['pending']} waiting, {counts['dead']} dead letters")
     return code

@@ -68,6 +68,8 @@ def supervise() -> int:
 
 def work() -> int:
     """One worker, until nothing is due."""
+    from memem import background
+    from memem.app import Memem
     from memem.daemon import worker
     from memem.daemon.log import open_log
     from memem.miner import Miner
@@ -82,11 +84,12 @@ def work() -> int:
         config = load()
         if restored := copies.restore(config.dir):
             log.error("state_restored", reason=restored)
-        memem = Miner(config)
+        memem = Memem(config)
         try:
             ended = worker.until_revoked(memem.config.dir, stop.is_set)
-            settle(memem.config, memem.jobs())
-            return worker.work(memem, model=memem.model(ended), log=log, stop=ended, beat=partial(_beat, stop))
+            settle(memem.config, background.queue(memem))
+            model, beat = background.model(memem, ended), partial(_beat, stop)
+            return worker.work(Miner(memem), model=model, log=log, stop=ended, beat=beat)
         finally:
             memem.close()
     except (MememError, sqlite.Error) as error:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from memem import consent
+from memem import background, consent
 from memem.app import Memem
 from memem.daemon.supervisor import halted
 from memem.errors import MememError
@@ -27,7 +27,7 @@ def report(memem: Memem, now: float | None = None) -> dict[str, Any]:
     now = time.time() if now is None else now
     config, allowed = memem.config, consent.read(memem.config.dir)
     running, stopped = lock.owner(config.dir), halted(config.dir)
-    jobs, ledger = memem.jobs(), memem.ledger()
+    jobs, ledger = background.queue(memem), background.ledger(memem)
     spent, counts = ledger.spent(), jobs.counts(SESSION)
     waiting = [job for job in jobs.listed((PENDING,)) if job.kind == SESSION]
     finished = jobs.listed((DONE,), limit=1_000_000)
@@ -66,7 +66,7 @@ def word(memem: Memem) -> str:
     if stopped:
         return f"halted ({stopped.reason})"
     try:
-        resting = memem.ledger().resting(time.time())
+        resting = background.ledger(memem).resting(time.time())
     except MememError:
         return "degraded (no state database)"
     if resting:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from memem import consent, sqlite
+from memem import background, consent, sqlite
+from memem.app import Memem
 from memem.errors import (
     Damaged,
     LeaseLost,
@@ -35,9 +36,16 @@ _LAST_SECONDS = 3.5  # for a worker whose owner is gone to put its job down
 
 
 def work(
-    memem: Miner, *, model: Model | None, log: Any, stop: Callable[[], bool], beat: Callable[[], None] = lambda: None
+    miner: Miner,
+    *,
+    model: Model | None,
+    log: Any,
+    stop: Callable[[], bool],
+    beat: Callable[[], None] = lambda: None,
+    queue: Callable[..., Jobs] = background.queue,
 ) -> int:
-    """Do what is due; answers an exit code. `beat` is called at every step forward."""
+    """Do what is due in a queue; answers an exit code. `beat` is called at every step forward."""
+    memem = miner.memem
     ended = until_revoked(memem.config.dir, stop)
     _let_in(memem, log)
 
@@ -47,7 +55,7 @@ def work(
             raise Stopped("put down: the miner was told to stop, or what it may do has changed")
 
     try:
-        jobs = memem.jobs(owner=identity(), alive=is_alive)
+        jobs = queue(memem, owner=identity(), alive=is_alive)
         jobs.between = step
         while not ended():
             if not _has_space(memem):
@@ -57,7 +65,7 @@ def work(
             job = jobs.claim()
             if job is None:
                 return DONE
-            if not _attempt(memem, jobs, job, model, log, ended):
+            if not _attempt(miner, jobs, job, model, log, ended):
                 return TRANSIENT
             _keep_copy(memem, jobs, log)
     except Damaged as error:
@@ -69,7 +77,7 @@ def work(
     return DONE
 
 
-def _let_in(memem: Miner, log: Any) -> None:
+def _let_in(memem: Memem, log: Any) -> None:
     """Bring saves that wait into the vault, if it can be written by now."""
     if waiting := memem.waiting():
         try:
@@ -90,12 +98,12 @@ def _granted(folder: str) -> tuple[bool, bool, str]:
     return allowed.active, allowed.mining, allowed.spend
 
 
-def _attempt(memem: Miner, jobs: Jobs, job: Job, model: Model | None, log: Any, stop: Callable[[], bool]) -> bool:
+def _attempt(miner: Miner, jobs: Jobs, job: Job, model: Model | None, log: Any, stop: Callable[[], bool]) -> bool:
     """Do one job; False when nothing can be done now (the vault is away, the disk is full)."""
     about = log.bind(job=job.id, kind=job.kind)
     try:
         try:
-            about.info("done", result=memem.run(job, jobs, model))
+            about.info("done", result=miner.run(job, jobs, model))
         except (Paused, Stopped) as pause:
             # Told to stop, a call ends as if the backend had failed; the job is free for the next worker at once.
             until = pause.until if isinstance(pause, Paused) and not stop() else jobs.now()
@@ -129,7 +137,7 @@ def _failed(jobs: Jobs, job: Job, reason: str, about: Any) -> None:
     about.error("buried" if jobs.failed(job, reason) else "failed", reason=reason)
 
 
-def _keep_copy(memem: Miner, jobs: Jobs, log: Any) -> None:
+def _keep_copy(memem: Memem, jobs: Jobs, log: Any) -> None:
     try:
         if copies.keep(jobs.connection, memem.config.dir, time.time()):
             log.info("state_copied")
@@ -164,7 +172,7 @@ def end_with_owner(stop: threading.Event, is_gone: Callable[[], bool]) -> None:
     threading.Thread(target=look, name="memem-owner", daemon=True).start()
 
 
-def _has_space(memem: Miner) -> bool:
+def _has_space(memem: Memem) -> bool:
     try:
         return all(
             shutil.disk_usage(folder).free >= LEAST_FREE_BYTES for folder in (memem.config.dir, memem.config.vault)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memem import consent
+from memem import background, consent
 from memem.app import Memem
 from memem.daemon.report import report, word
 from memem.errors import MememError
@@ -40,7 +40,7 @@ def model(memem: Memem) -> Check:
     if memem.config.llm == "none":
         return Check(name="model", level=OK, text="none, by choice: sessions are read by patterns")
     try:
-        backend = memem.backend()
+        backend = background.backend(memem)
         reason = backend.ready()
     except MememError as error:
         reason = str(error)

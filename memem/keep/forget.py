@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from memem import sqlite
+from memem.app import Memem
 from memem.errors import BadInput, MememError, NotFound, StateUnavailable, VaultUnavailable
 from memem.index.reader import index_folder
 from memem.index.schema import FILE_NAME as INDEX_FILE
@@ -22,7 +23,6 @@ from memem.ingest.gate import text_key
 from memem.ingest.grown import grow
 from memem.keep.backup import made_here
 from memem.keep.undo import keep_ownership
-from memem.miner import Miner
 from memem.mining import playbooks
 from memem.models import Candidate, Memory
 from memem.sources.claude_code import listed
@@ -78,7 +78,7 @@ class Plan(Value):
         return {memory.id: memory for memory in found}
 
 
-def plan(memem: Miner, wish: Wish) -> Plan:
+def plan(memem: Memem, wish: Wish) -> Plan:
     """Look for everything that is meant; nothing is changed.
 
     Raises:
@@ -102,7 +102,7 @@ def plan(memem: Miner, wish: Wish) -> Plan:
     return found.replace(events=events, mentions=mentions, transcripts=transcripts, backups=backups)
 
 
-def carry_out(memem: Miner, planned: Plan) -> list[str]:
+def carry_out(memem: Memem, planned: Plan) -> list[str]:
     """Forget it; answers what could not be done, each with the next step. Done again, it finishes what was stopped.
 
     Raises:
@@ -136,7 +136,7 @@ def carry_out(memem: Miner, planned: Plan) -> list[str]:
     return [*problems, *leftovers(memem, planned)]
 
 
-def leftovers(memem: Miner, planned: Plan) -> list[str]:
+def leftovers(memem: Memem, planned: Plan) -> list[str]:
     """Files of the state folder that still hold an id or the beginning of a text that went: there should be none."""
     needles = [name.encode() for name in planned.memories]
     lines = (memory.lesson.strip().partition("\n")[0][:_OPENING] for memory in planned.memories.values())
@@ -228,7 +228,7 @@ def _marks(planned: Plan) -> Iterator[tuple[str, str]]:
     yield from ((RECORD, event.uuid) for event in planned.events)
 
 
-def _transcripts(memem: Miner, wish: Wish) -> Iterator[str]:
+def _transcripts(memem: Memem, wish: Wish) -> Iterator[str]:
     """The host's transcripts of the session."""
     if wish.session and wish.session.replace("-", "").isalnum():
         for folder in memem.config.session_dirs:
@@ -237,7 +237,7 @@ def _transcripts(memem: Miner, wish: Wish) -> Iterator[str]:
                     yield path
 
 
-def _mentions(memem: Miner, planned: Plan) -> Iterator[str]:
+def _mentions(memem: Memem, planned: Plan) -> Iterator[str]:
     """Other notes that name one that goes: by its id, or by a link."""
     going = {item.path for item in planned.notes}
     links = [f"[[{_stem(item.path)}" for item in planned.notes]
@@ -250,14 +250,14 @@ def _mentions(memem: Miner, planned: Plan) -> Iterator[str]:
             yield item.path
 
 
-def _text(memem: Miner, path: str) -> str:
+def _text(memem: Memem, path: str) -> str:
     try:
         return note.decode(memem.vault.whole(path))
     except OSError:
         return ""
 
 
-def _remove_notes(memem: Miner, planned: Plan) -> Iterator[str]:
+def _remove_notes(memem: Memem, planned: Plan) -> Iterator[str]:
     for item in planned.notes:
         try:
             # The index knows the hash of what it has read, which of a huge note is the beginning.
@@ -270,7 +270,7 @@ def _remove_notes(memem: Miner, planned: Plan) -> Iterator[str]:
                 raise  # or else another process was faster
 
 
-def _remove_mentions(memem: Miner, planned: Plan) -> Iterator[str]:
+def _remove_mentions(memem: Memem, planned: Plan) -> Iterator[str]:
     """Take what memem wrote about what is gone out of other notes; a human's own words stay and are told."""
     memem.sync()
     for project in {item.memory.project for item in planned.notes}:
@@ -287,7 +287,7 @@ def _remove_mentions(memem: Miner, planned: Plan) -> Iterator[str]:
             yield f"{path} still links to what was forgotten, in words of yours: change it by hand"
 
 
-def _regrow(memem: Miner, project: str) -> None:
+def _regrow(memem: Memem, project: str) -> None:
     """Let the playbook of a project, if it has one, tell what is left."""
     path, memory = playbooks.playbook(project, time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()))
     if memem.vault.stat(path) or memem.index.by_prefix(memory.id):
@@ -301,7 +301,7 @@ def _without(data: bytes, named: list[tuple[str, str]]) -> bytes:
     return data
 
 
-def _purge_index(memem: Miner) -> None:
+def _purge_index(memem: Memem) -> None:
     """Leave nothing in the index's file of the rows that went with the sync."""
     folder = Path(index_folder(memem.config.dir, memem.config.cache_dir))
     for aside in (*folder.glob(DAMAGED), *folder.glob("index-v*.db*")):
@@ -318,7 +318,7 @@ def _purge_index(memem: Miner) -> None:
     raise StateUnavailable("another process reads the index: forget once more in a moment.")
 
 
-def _purge_journal(memem: Miner, planned: Plan) -> None:
+def _purge_journal(memem: Memem, planned: Plan) -> None:
     """Take out of the journal of changes whatever could bring a text back."""
     paths = {item.path for item in planned.notes}
     ids = [name[:_SHORTEST_ID].encode() for name in planned.memories]

@@ -53,7 +53,7 @@ _TIED = """
 import os, sys
 try:
     import ctypes
-    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+    ctypes.CDLL(None).prctl(1, ctypes.c_ulong(9))  # PR_SET_PDEATHSIG, SIGKILL
 except (ImportError, AttributeError, OSError):
     pass
 if os.getppid() == int(sys.argv[1]):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +14,7 @@ from memem.errors import NotFound, Unavailable
 from memem.off import is_off, stretches
 from memem.sources.events import Event
 from memem.sources.excluded import Excluded
+from memem.sources.lines import decoded
 from memem.sources.records import Decoder, Recent, Record
 from memem.sources.words import is_of_miner
 from memem.value import Value
@@ -26,10 +25,6 @@ _BEFORE = 1024 * 1024  # read again before a start offset: a result there needs 
 _HEAD_RECORDS, _HEAD_BYTES = 60, 512 * 1024
 _IDENTITY = 4096
 _PRIVATE = ("tool-results", "memory")  # folders beside transcripts that hold none
-_BLANK = " \t\r\n\0\ufeff"
-_GLUED = ('{"parentUuid":', '{"type":', '{"messageId":')
-_MOST_GLUED = 8
-_DECODER = json.JSONDecoder(strict=False)  # control characters inside strings are read
 
 
 class Head(Value):
@@ -92,7 +87,7 @@ class ClaudeCode:
         with _open(path) as file:
             for _ in range(_HEAD_RECORDS):
                 line = file.readline(LONGEST_LINE)
-                for record in _decoded(line)[0]:
+                for record in decoded(line)[0]:
                     session = session or _string(record.get("sessionId"))
                     folder = folder or _string(record.get("cwd"))
                     prompt = _first_text(record) if prompt is None else prompt
@@ -183,7 +178,7 @@ class Transcript:
             at += len(file.readline(self._start - at))
         while at < self._start and (line := file.readline(self._start - at)):
             at += len(line)
-            for record in _decoded(line)[0]:
+            for record in decoded(line)[0]:
                 self._decoder.take(record)
                 self._is_new(record, self._recent)
         self._decoder.end()
@@ -200,7 +195,7 @@ class Transcript:
                 self.skipped += 1
                 self.offset += length + rest
                 continue
-            found, whole = _decoded(line)
+            found, whole = decoded(line)
             # Without its line end a record is either cut off, and left for later, or whole all the same.
             if not complete and not (found and whole):
                 return
@@ -239,7 +234,7 @@ def records_on(path: Path, wanted: Callable[[bytes], bool]) -> Iterator[tuple[in
                 if length > LONGEST_LINE and not line.endswith(b"\n"):
                     length += _to_line_end(file) or 0
                 elif wanted(line):
-                    yield from ((place, record) for record in _decoded(line)[0])
+                    yield from ((place, record) for record in decoded(line)[0])
                 place += length
         except OSError as error:
             raise Unavailable(f"{path} cannot be read: {error}. Check the disk and its permissions.") from error
@@ -335,51 +330,6 @@ def _to_line_end(file: BinaryIO) -> int | None:
         if piece.endswith(b"\n"):
             return length
     return None
-
-
-def _decoded(line: bytes) -> tuple[list[Record], bool]:
-    """The records on a line, and whether that was all of it. Two may stand on one line, glued."""
-    text = line.decode("utf-8", "replace").strip(_BLANK)
-    found: list[Record] = []
-    at = 0
-    while at < len(text):
-        record, end = _one(text, at)
-        if record is None:
-            last = _last(text, at)
-            return ([*found, last] if last else found), False
-        found.append(record)
-        at = end
-        while at < len(text) and text[at] in _BLANK:
-            at += 1
-    return found, True
-
-
-def _one(text: str, at: int) -> tuple[Record | None, int]:
-    try:
-        value, end = _DECODER.raw_decode(text, at)
-    except (ValueError, RecursionError):
-        return None, at
-    return (value if isinstance(value, dict) else None), end
-
-
-def _last(text: str, at: int) -> Record | None:
-    """A whole record at the end of a line that begins with half of another one."""
-    places = deque(sorted(place for start in _GLUED for place in _places(text, start, at)), maxlen=_MOST_GLUED)
-    for place in reversed(places):
-        record, end = _one(text, place)
-        if record is not None and end == len(text) and isinstance(record.get("sessionId"), str):
-            return record
-    return None
-
-
-def _places(text: str, start: str, at: int) -> Iterator[int]:
-    """The last places of a text after a position, from behind."""
-    end = len(text)
-    for _ in range(_MOST_GLUED):
-        end = text.rfind(start, at + 1, end)
-        if end < 0:
-            return
-        yield end
 
 
 def _first_text(record: Record) -> str | None:

@@ -35,8 +35,10 @@ class Owner(Value):
 class Lock:
     """The miner's lock, held from construction until `release` or the end of the process."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, folder: str) -> None:
         self._handle = handle
+        self._is_known = True
+        self._is_known = self.lies_in(folder)  # some file systems of users give an open file another number
 
     def release(self) -> None:
         """Let another miner begin."""
@@ -45,7 +47,8 @@ class Lock:
     def lies_in(self, folder: str) -> bool:
         """Whether its file is still the one of a state folder; another miner could lock another one."""
         try:
-            return os.path.samestat(os.fstat(self._handle), os.stat(f"{folder}/{FILE}"))  # noqa: PTH116
+            there = os.stat(f"{folder}/{FILE}")  # noqa: PTH116
+            return not self._is_known or os.path.samestat(os.fstat(self._handle), there)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
@@ -70,7 +73,7 @@ def acquire(folder: str) -> Lock | None:
             time.sleep(0.02)  # somebody may only have been looking
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n{started(os.getpid())}\n{__version__}\n".encode(), 0)
-    return Lock(handle)
+    return Lock(handle, folder)
 
 
 def owner(folder: str) -> Owner | None:

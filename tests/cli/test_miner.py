@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from memem import consent
+from memem.background import queue
 from memem.consent import Consent
 
 from ..home import Home
@@ -68,8 +69,8 @@ def test_stopping_keeps_the_consent_unless_it_is_to_be_forgotten(home: Home) -> 
 
 def test_dead_letters_are_listed_retried_and_dropped(home: Home) -> None:
     memem = home.open()
-    memem.jobs().bury("part", "a.jsonl#0-10", {"path": "a.jsonl", "start": 0, "end": 10}, "declined")
-    memem.jobs().bury("part", "b.jsonl#0-10", {"path": "b.jsonl", "start": 0, "end": 10}, "declined")
+    queue(memem).bury("part", "a.jsonl#0-10", {"path": "a.jsonl", "start": 0, "end": 10}, "declined")
+    queue(memem).bury("part", "b.jsonl#0-10", {"path": "b.jsonl", "start": 0, "end": 10}, "declined")
     memem.close()
     dead = json.loads(home.run("miner", "queue", "list", "--dead", "--json").stdout)
     assert [(job["key"], job["reason"]) for job in dead] == [("a.jsonl#0-10", "declined"), ("b.jsonl#0-10", "declined")]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from memem.cli import demo
+from memem.miner import Miner
 
 from ..home import ROOT, SECONDS, Home
 
@@ -78,7 +79,7 @@ def test_pipes_see_nothing_of_the_bar(home: Home, sessions: Path) -> None:
 
 def test_stopped_run_goes_on_where_it_ended(home: Home, sessions: Path) -> None:
     memem = home.open()
-    running = memem.mine([str(sessions)])
+    running = Miner(memem).mine([str(sessions)])
     assert next(running).outcomes
     running.close()
     memem.close()

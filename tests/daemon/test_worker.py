@@ -12,11 +12,13 @@ import pytest
 
 from memem import consent
 from memem.app import Memem
+from memem.background import ledger, queue
 from memem.consent import Consent
 from memem.daemon import worker
 from memem.daemon.settle import settle
 from memem.daemon.worker import DONE, FATAL, TRANSIENT, work
 from memem.errors import Malformed, Refused, TransientError
+from memem.miner import Miner
 from memem.mining.model import Model
 from memem.state.jobs import DEAD, MOST_ATTEMPTS, PENDING, RUNNING, SESSION, Jobs
 from memem.state.ledger import Budget
@@ -61,25 +63,26 @@ def sessions(memem: Memem) -> Callable[[int], list[Path]]:
 
 
 def _run(memem: Memem, clock: Clock, llm: Scripted | None, **more: Any) -> int:
-    model = Model(llm, memem.ledger(), BUDGET) if llm else None
+    model = Model(llm, ledger(memem), BUDGET) if llm else None
     if model:
         model.ledger.now = clock
-    made = memem.jobs
+    stop = more.get("stop", lambda: False)
+    return work(Miner(memem), model=model, log=Log(), stop=stop, queue=_clocked(clock))
 
-    def jobs(**fields: Any) -> Jobs:
-        found = made(**fields)
+
+def _clocked(clock: Clock) -> Callable[..., Jobs]:
+    """The queue by another clock."""
+
+    def opened(memem: Memem, **fields: Any) -> Jobs:
+        found = queue(memem, **fields)
         found.now = clock
         return found
 
-    memem.jobs = jobs  # type: ignore[method-assign]
-    try:
-        return work(memem, model=model, log=Log(), stop=more.get("stop", lambda: False))
-    finally:
-        memem.jobs = made  # type: ignore[method-assign]
+    return opened
 
 
 def _queue(memem: Memem, clock: Clock) -> Jobs:
-    jobs = memem.jobs()
+    jobs = queue(memem)
     jobs.now = clock
     settle(memem.config, jobs, ended=True)
     return jobs
@@ -122,7 +125,7 @@ def test_sessions_from_before_the_consent_are_left_alone_without_history(
     (path,) = sessions(1)
     allowed = Consent(capture=True, mining=True, since=path.stat().st_mtime + 10)
     consent.write(memem.config.dir, allowed)
-    jobs = memem.jobs()
+    jobs = queue(memem)
     assert settle(memem.config, jobs).older == 1
     consent.write(memem.config.dir, allowed.replace(history=True))
     assert settle(memem.config, jobs).queued == 1
@@ -184,15 +187,16 @@ def test_a_job_that_breaks_our_own_code_is_counted_and_its_words_are_not_logged(
 ) -> None:
     sessions(2)
     jobs = _queue(memem, clock)
-    real, log = memem.run, Log()
+    miner, log = Miner(memem), Log()
+    real = miner.run
 
     def broken(job: Any, *rest: Any) -> str:
         if "0000" in job.key:
             raise ValueError("a word of the session")
         return real(job, *rest)
 
-    monkeypatch.setattr(memem, "run", broken)
-    assert work(memem, model=None, log=log, stop=lambda: False) == DONE
+    monkeypatch.setattr(miner, "run", broken)
+    assert work(miner, model=None, log=log, stop=lambda: False) == DONE
     assert jobs.counts()["done"] >= 1
     (waiting,) = [job for job in jobs.listed((PENDING,)) if job.kind == SESSION]
     assert (waiting.attempts, waiting.reason) == (1, "ValueError in broken:" + waiting.reason.rpartition(":")[2])
@@ -272,11 +276,10 @@ def test_t5_a_session_that_is_gone_is_done_and_no_error(memem: Memem, clock: Clo
 def test_d6_a_state_of_a_newer_memem_ends_the_miner_for_good(memem: Memem, clock: Clock) -> None:
     from memem.errors import Damaged
 
-    def damaged(**_: Any) -> Jobs:
+    def damaged(*_: Any, **__: Any) -> Jobs:
         raise Damaged("written by a newer memem")
 
-    memem.jobs = damaged  # type: ignore[method-assign]
-    assert work(memem, model=None, log=Log(), stop=lambda: False) == FATAL
+    assert work(Miner(memem), model=None, log=Log(), stop=lambda: False, queue=damaged) == FATAL
 
 
 def test_our_own_identity_is_alive_and_a_reused_number_is_not() -> None:
@@ -415,9 +418,8 @@ def test_a_long_session_gives_a_sign_of_life_with_every_part(memem: Memem, clock
     _queue(memem, clock)
     beats: list[None] = []
     llm = Scripted(said())
-    work(
-        memem, model=Model(llm, memem.ledger(), BUDGET), log=Log(), stop=lambda: False, beat=lambda: beats.append(None)
-    )
+    model = Model(llm, ledger(memem), BUDGET)
+    work(Miner(memem), model=model, log=Log(), stop=lambda: False, beat=lambda: beats.append(None))
     assert len(llm.prompts) > 1
     assert len(beats) > len(llm.prompts)
 
@@ -468,14 +470,6 @@ def test_no_reason_repeats_a_word_of_a_session(memem: Memem, clock: Clock, sessi
     secret = "xyzzy-plugh"
     write(path, user(f"the word is {secret}"), append=True)
     jobs, log = _queue(memem, clock), Log()
-    made = memem.jobs
-
-    def clocked(**fields: Any) -> Jobs:
-        found = made(**fields)
-        found.now = clock
-        return found
-
-    memem.jobs = clocked  # type: ignore[method-assign]
 
     def quoting(prompt: str) -> dict[str, Any]:
         assert secret in prompt
@@ -483,7 +477,8 @@ def test_no_reason_repeats_a_word_of_a_session(memem: Memem, clock: Clock, sessi
 
     chance: list[Any] = [ValueError, KeyError, UnicodeError, RuntimeError, AssertionError]
     for _ in range(MOST_ATTEMPTS):
-        work(memem, model=Model(Scripted(quoting), memem.ledger(), BUDGET), log=log, stop=lambda: False)
+        model = Model(Scripted(quoting), ledger(memem), BUDGET)
+        work(Miner(memem), model=model, log=log, stop=lambda: False, queue=_clocked(clock))
         clock.at += 7200
     assert jobs.counts()[DEAD] == 1
     assert secret not in str(log.lines)

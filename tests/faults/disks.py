@@ -43,10 +43,10 @@ def free(folder):
 
 def start(state="state", vault="vault"):
     from memem.config import resolve
-    from memem.miner import Miner
+    from memem.app import Memem
     environ = {{"HOME": str(root), "MEMEM_DIR": str(root / state), "MEMEM_OBSIDIAN_VAULT": str(root / vault)}}
     (root / "work").mkdir(exist_ok=True)
-    return Miner(resolve(environ, {{}})[0], str(root / "work"), environ=environ)
+    return Memem(resolve(environ, {{}})[0], str(root / "work"), environ=environ)
 
 def command(*arguments):
     environ = {{"HOME": str(root), "PATH": "/usr/bin:/bin", "MEMEM_DIR": str(root / "state"),

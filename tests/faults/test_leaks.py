@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from memem import consent
+from memem import background, consent
 from memem.consent import Consent
 from memem.daemon.log import open_log
 from memem.daemon.settle import settle
 from memem.daemon.worker import work
 from memem.errors import MememError
+from memem.miner import Miner
 from memem.models import Draft
 from memem.off import turn_on
 from tests.home import ROOT, Home
@@ -154,7 +155,7 @@ def use(home: Home, transcript: Path, notes: Path) -> None:
         scope=said("save-project"),
     )
     list(memem.import_from(str(notes), dry_run=False))
-    list(memem.mine([str(transcript)]))
+    list(Miner(memem).mine([str(transcript)]))
     with contextlib.suppress(MememError):
         memem.search(said("search"))
     memem.transcripts("harbor deploy", everywhere=True)
@@ -175,10 +176,10 @@ def mine_with_a_model(home: Home, transcript: Path, script: object) -> bytes:
                          "OPENAI_API_KEY": "sk-loopback"}  # fmt: skip
         memem = home.open()
         consent.write(memem.config.dir, Consent(capture=True, mining=True, history=True, spend="openai"))
-        settle(memem.config, memem.jobs(), ended=True)
+        settle(memem.config, background.queue(memem), ended=True)
         for _ in range(6):  # until what fails is buried with its reason
             memem.state.connection.execute("UPDATE jobs SET due = 0 WHERE status = 'pending'")
-            work(memem, model=memem.model(), log=open_log(memem.config.dir), stop=lambda: False)
+            work(Miner(memem), model=background.model(memem), log=open_log(memem.config.dir), stop=lambda: False)
         memem.close()
         return json.dumps(server.requests).encode()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from memem.app import Memem
 from memem.cli import demo
 from memem.config import resolve
 from memem.miner import Miner
@@ -44,7 +45,8 @@ def notes(memem):
 
 
 def mine(memem, path):
-    return [outcome for one in memem.mine([str(path)]) for outcome in one.outcomes if outcome.action != "skipped"]
+    found = (outcome for one in Miner(memem).mine([str(path)]) for outcome in one.outcomes)
+    return [outcome for outcome in found if outcome.action != "skipped"]
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def half_mined(tmp_path, checkout, monkeypatch):
         session = home / "projects" / "harbor" / "session.jsonl"
         session.parent.mkdir(parents=True)
         session.write_bytes(b"".join(LINES[:40]))
-        memem = Miner(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+        memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
         assert mine(memem, session)
         with session.open("ab") as file:
             file.write(b"".join(LINES[40:]))
@@ -107,7 +109,7 @@ def test_a_correction_within_a_session_is_not_undone_when_it_is_mined_anew(tmp_p
         transcripts.user("Remember: integration tests always need Redis on port 6390.", cwd=checkout),
     ]
     session.write_bytes(transcripts.line(said[0]) + transcripts.line(said[1]))
-    memem = Miner(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+    memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
     mine(memem, session)
     with session.open("ab") as file:
         file.write(transcripts.line(said[2]))
@@ -127,7 +129,7 @@ def test_what_was_corrected_elsewhere_is_not_brought_back_when_a_session_is_mine
     session.parent.mkdir(parents=True)
     said = transcripts.user("Remember: integration tests always need Redis on port 6380.", cwd=checkout)
     session.write_bytes(transcripts.line(said))
-    memem = Miner(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
+    memem = Memem(resolve({"HOME": str(home)}, {})[0], checkout, environ={})
     (first,) = mine(memem, session)
     correction = memem.save(Draft(content="Remember: integration tests always need Redis on port 6390."))
     assert correction.replaced == (first.memory,)

@@ -6,6 +6,7 @@ import pytest
 
 from memem.errors import NotFound
 from memem.keep.audit import audit
+from memem.miner import Miner
 from memem.models import Draft
 
 from ..home import Home
@@ -31,7 +32,7 @@ def learned(memem, home, checkout):
         if rule != RULE:  # not one that would be mined
             draft = Draft(content=RULE, source_type="mined", source_session=SESSION, evidence=(uuid,))
             return memem.save(draft).memory, path, uuid
-        (mined,) = memem.mine([str(path)])
+        (mined,) = Miner(memem).mine([str(path)])
         return mined.outcomes[0].memory, path, uuid
 
     return learn

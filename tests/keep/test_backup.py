@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from memem.app import Memem
 from memem.config import resolve
 from memem.errors import BadInput, Damaged, NotFound, Unavailable, VaultUnavailable
 from memem.keep import bundle as bundles
 from memem.keep.backup import backup, made_here
 from memem.keep.bundle import MANIFEST, Bundle
 from memem.keep.restore import carry_out, plan
-from memem.miner import Miner
 from memem.models import Draft
 from memem.verify import DAMAGE, verify
 
@@ -32,7 +32,7 @@ def elsewhere(tmp_path):
     folder = tmp_path / "elsewhere"
     (folder / "notes").mkdir(parents=True)
     config = resolve({"HOME": str(folder), "MEMEM_OBSIDIAN_VAULT": str(folder / "notes/my vault")}, {})[0]
-    other = Miner(config, str(folder), environ={"HOME": str(folder)})
+    other = Memem(config, str(folder), environ={"HOME": str(folder)})
     yield other
     other.close()
 

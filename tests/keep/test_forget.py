@@ -11,6 +11,7 @@ from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.schema import FILE_NAME
 from memem.keep.backup import backup
 from memem.keep.forget import Wish, carry_out, plan
+from memem.miner import Miner
 from memem.models import Draft
 from memem.state import copies
 from memem.tools.memory import transcript_search
@@ -42,7 +43,7 @@ def session(home, checkout):
 def learned(memem, path):
     """Archive and mine a session; the memories that came of it."""
     assert all(not grown.problem for grown in memem.archive([str(path)], opted_in=True))
-    (mined,) = memem.mine([str(path)])
+    (mined,) = Miner(memem).mine([str(path)])
     return [outcome.memory for outcome in mined.outcomes if outcome.action != "skipped"]
 
 
@@ -86,9 +87,7 @@ def test_no_byte_of_a_forgotten_memory_is_left(memem, save, session, home, vault
     save(DEPLOYS)
     use(memem, home, memory)
     other.search("falcon")
-    assert {FILE_NAME, "state.db", "events.jsonl"} <= {
-        name.removesuffix("-wal") for name in held(home.dir, memory.id)
-    }
+    assert {FILE_NAME, "state.db", "events.jsonl"} <= {name.removesuffix("-wal") for name in held(home.dir, memory.id)}
     assert held(home.dir, "zorblaxctl")
     forget(memem, ids=(memory.id[:8],))
     assert held(home.dir, "zorblaxctl") == []
@@ -106,10 +105,10 @@ def test_mining_does_not_bring_a_forgotten_memory_back(memem, session, home, ope
     (memory, *_) = learned(memem, path)
     forget(memem, ids=(memory.id,))
     assert learned(memem, path) == []
-    (mined,) = memem.mine([str(path)], again=True)
+    (mined,) = Miner(memem).mine([str(path)], again=True)
     assert [outcome for outcome in mined.outcomes if "zorblaxctl" in outcome.memory.body] == []
     # Another session says the very same.
-    (mined,) = memem.mine([str(session(OTHER))])
+    (mined,) = Miner(memem).mine([str(session(OTHER))])
     assert {outcome.reason for outcome in mined.outcomes if "zorblaxctl" in outcome.memory.body} <= {
         "forgotten by the user"
     }
@@ -129,8 +128,8 @@ def test_a_forgotten_session_is_neither_searched_nor_mined_nor_archived_again(me
     with open(path, "ab") as file:
         file.write(line(user("Always remember that zorblaxctl needs a vpn", sessionId=SESSION)))
     for memem_again in (memem, opened()):
-        assert list(memem_again.mine([str(path.parent)])) == [] or all(
-            mined.session == OTHER for mined in memem_again.mine([str(path.parent)])
+        assert list(Miner(memem_again).mine([str(path.parent)])) == [] or all(
+            mined.session == OTHER for mined in Miner(memem_again).mine([str(path.parent)])
         )
         assert [grown.events for grown in memem_again.archive([str(path)], opted_in=True)] == [0]
         assert memem_again.transcripts("zorblaxctl weather", everywhere=True).passages == ()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memem.app import Memem
+from memem.miner import Miner
 from memem.mining.echoes import Echoes
 from memem.models import UNCONFIRMED, Draft, Memory
 from memem.sources.events import Event
@@ -50,7 +51,7 @@ class Sessions:
         """Mine a session of its own; answers what was done with each of its lessons."""
         name = name or f"5e551011-0000-4000-8000-{next(_sessions):012d}"
         path = write(self.folder / f"{name}.jsonl", *(record | {"sessionId": name} for record in records))
-        return [outcome.action for mined in self.memem.mine([str(path)]) for outcome in mined.outcomes]
+        return [outcome.action for mined in Miner(self.memem).mine([str(path)]) for outcome in mined.outcomes]
 
     def notes(self) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Body and tags of every live note."""
@@ -194,9 +195,9 @@ def test_what_was_told_in_a_part_that_is_mined_already_counts(sessions: Sessions
     guess = sessions.guess()
     before = sessions.notes()
     path = write(tmp_path / "grown.jsonl", user("Look it up"), *looked_up(guess.body), agent("Done."))
-    assert [mined.echoed for mined in sessions.memem.mine([str(path)])] == [0]
+    assert [mined.echoed for mined in Miner(sessions.memem).mine([str(path)])] == [0]
     write(path, user(GUESS_ASKED), agent(GUESS), append=True)
-    assert [mined.echoed for mined in sessions.memem.mine([str(path)])] == [1]
+    assert [mined.echoed for mined in Miner(sessions.memem).mine([str(path)])] == [1]
     assert sessions.notes() == before
 
 
@@ -220,7 +221,7 @@ def test_what_the_agents_of_a_session_were_told_counts_for_all_of_them(
     main, inner = tmp_path / "p" / "s-2.jsonl", tmp_path / "p" / "s-2" / "subagents" / "agent-a1.jsonl"
     write(main, *([told] if teller == "main" else []), user(GUESS_ASKED), agent(GUESS))
     write(inner, *([told] if teller == "sub-agent" else []), agent(GUESS, isSidechain=True, agentId="a1"))
-    list(sessions.memem.mine([str(tmp_path / "p")]))
+    list(Miner(sessions.memem).mine([str(tmp_path / "p")]))
     assert sessions.notes() == before
 
 

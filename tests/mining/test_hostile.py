@@ -12,8 +12,10 @@ import pytest
 
 from memem import consent
 from memem.app import Memem
+from memem.background import ledger, queue
 from memem.consent import Consent
 from memem.llm.schema import Unfit, fitted
+from memem.miner import Miner
 from memem.mining.extraction import SCHEMA
 from memem.mining.model import Model
 from memem.models import Draft
@@ -37,11 +39,11 @@ def session(memem: Memem) -> Path:
 
 
 def _mine(memem: Memem, path: Path, llm: Scripted | None) -> Jobs:
-    jobs = memem.jobs()
+    jobs = queue(memem)
     info = path.stat()
     jobs.enqueue(SESSION, str(path), {"path": str(path)}, due=0, stamp=f"{info.st_size}:{info.st_mtime_ns}")
     while job := jobs.claim():
-        memem.run(job, jobs, Model(llm, memem.ledger(), Budget(tokens=10**9, usd=1000)) if llm else None)
+        Miner(memem).run(job, jobs, Model(llm, ledger(memem), Budget(tokens=10**9, usd=1000)) if llm else None)
     return jobs
 
 
@@ -136,12 +138,12 @@ def test_what_only_has_the_name_of_a_transcript_is_not_waited_for(memem: Memem, 
 
     odd = session.with_name("odd.jsonl")
     {"pipe": os.mkfifo, "folder": os.mkdir, "dead link": lambda path: path.symlink_to("nowhere.jsonl")}[kind](odd)
-    jobs = memem.jobs()
+    jobs = queue(memem)
     settle(memem.config, jobs, [odd, session], ended=True)
     patience = threading.Timer(30, lambda: os.close(os.open(odd, os.O_WRONLY)))
     patience.start()
     for _ in range(MOST_ATTEMPTS):
-        work(memem, model=None, log=_Silent(), stop=lambda: False)
+        work(Miner(memem), model=None, log=_Silent(), stop=lambda: False)
     patience.cancel()
     assert jobs.counts(SESSION) == {"pending": 0, "running": 0, "done": 1, "dead": 0}
     assert jobs.listed((DEAD,)) == []

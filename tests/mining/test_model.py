@@ -12,6 +12,7 @@ import pytest
 
 from memem import consent
 from memem.app import Memem
+from memem.background import queue
 from memem.consent import Consent
 from memem.errors import (
     Busy,
@@ -25,6 +26,7 @@ from memem.errors import (
 )  # fmt: skip
 from memem.llm import prices
 from memem.llm.protocol import MAX_OUTPUT_TOKENS, Answer, asked
+from memem.miner import Miner
 from memem.mining.chunks import Chunk, chunks, halves, render
 from memem.mining.extraction import SCHEMA, _target
 from memem.mining.model import LIKELY_MODEL, Model
@@ -68,12 +70,12 @@ def mined(memem: Memem, session: Path, ledger: Ledger, clock: Clock) -> Callable
     consent.write(memem.config.dir, Consent(capture=True, mining=True, spend="scripted"))
 
     def run(llm: Scripted) -> Jobs:
-        jobs = memem.jobs()
+        jobs = queue(memem)
         jobs.now = clock
         jobs.enqueue(SESSION, str(session), {"path": str(session)}, due=clock(), stamp=str(session.stat().st_size))
         job = jobs.claim(SESSION)
         assert job
-        memem.run(job, jobs, Model(llm, ledger, BUDGET))
+        Miner(memem).run(job, jobs, Model(llm, ledger, BUDGET))
         return jobs
 
     return run
@@ -292,7 +294,7 @@ def test_l9_what_a_run_has_replaced_counts_after_it_was_interrupted(
     jobs.later(job, clock(), "paused")
     job = jobs.claim(SESSION)
     assert job
-    memem.run(job, jobs, Model(Scripted(_denied(harbor)), memem.ledger(), BUDGET))
+    Miner(memem).run(job, jobs, Model(Scripted(_denied(harbor)), Ledger(memem.durable().connection), BUDGET))
     assert _gone(memem, harbor) == 5
     write(session, user(f"Nobody uses jasper: {harbor[-1].body}"), append=True)
     mined(Scripted(_denied(harbor)))
@@ -319,7 +321,7 @@ def test_l9_a_refused_chunk_goes_to_the_dead_letters_and_the_others_go_on(
     job = jobs.claim()
     assert job
     llm = Scripted(said(LESSON))
-    memem.run(job, jobs, Model(llm, memem.ledger(), BUDGET))
+    Miner(memem).run(job, jobs, Model(llm, Ledger(memem.durable().connection), BUDGET))
     assert "webhook twice" in llm.prompts[0], "the part that was refused is asked about again"
     assert len(_lessons(memem)) == 2
 
@@ -426,7 +428,7 @@ def test_what_memem_told_is_neither_asked_about_nor_believed_when_the_agent_repe
         "Because the backup of `exports` misses invoices otherwise, the exporter must run before the nightly backup."
     )
     write(session.with_name("first.jsonl"), user(asked), agent(guess))
-    list(memem.mine([str(session.with_name("first.jsonl"))]))
+    list(Miner(memem).mine([str(session.with_name("first.jsonl"))]))
     before = [(memory.id, memory.tags) for memory in _lessons(memem)]
     assert before == [(before[0][0], (UNCONFIRMED,))]
     secret = "TOLD-BY-A-TOOL"

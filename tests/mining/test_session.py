@@ -11,6 +11,7 @@ from memem.app import Memem
 from memem.cli import demo
 from memem.config import Config
 from memem.errors import BadInput, VaultUnavailable
+from memem.miner import Miner
 from memem.models import Draft
 from memem.sources.claude_code import line_start
 from memem.vault import store
@@ -29,7 +30,7 @@ def session(tmp_path: Path) -> Path:
 def mined(memem: Memem, path: Path, **options: bool) -> list[str]:
     return [
         outcome.memory.body
-        for one in memem.mine([str(path)], **options)
+        for one in Miner(memem).mine([str(path)], **options)
         for outcome in one.outcomes
         if outcome.action != "skipped"
     ]
@@ -96,7 +97,7 @@ def test_a_guess_is_found_by_search_but_not_volunteered_until_confirmed(memem: M
 
 def test_a_path_that_does_not_exist_is_named(memem: Memem) -> None:
     with pytest.raises(BadInput, match="does not exist"):
-        list(memem.mine(["/nowhere/at/all"]))
+        list(Miner(memem).mine(["/nowhere/at/all"]))
 
 
 def test_t4_a_huge_session_is_read_in_windows_and_nothing_between_them_is_lost(
@@ -105,7 +106,7 @@ def test_t4_a_huge_session_is_read_in_windows_and_nothing_between_them_is_lost(
     whole = set(mined(memem, session, dry_run=True))
     monkeypatch.setattr("memem.mining.session.WINDOW_BYTES", 20_000)
     monkeypatch.setattr("memem.mining.session.CONTEXT_BYTES", 10_000)
-    (dry,) = memem.mine([str(session)], dry_run=True)
+    (dry,) = Miner(memem).mine([str(session)], dry_run=True)
     in_windows = set(mined(memem, session))
     assert len(dry.outcomes) >= len(in_windows)
     assert len(whole - in_windows) <= len(whole) // 3, "a lesson may need more than its window, most do not"
@@ -135,13 +136,13 @@ def test_what_a_published_memem_had_mined_is_not_mined_twice(
         Path(home.state_path(".mined_sessions")).write_text(
             f'{{"session_id": "{session.stem}", "status": "complete", "size": {session.stat().st_size}}}\n'
         )
-    (first,) = memem.mine([str(session)])
+    (first,) = Miner(memem).mine([str(session)])
     assert (first.outcomes, first.unchanged, first.earlier) == ((), True, True)
     session.write_bytes(whole)
-    (grown,) = memem.mine([str(session)], dry_run=True)
-    (again,) = memem.mine([str(session)], dry_run=True, again=True)
+    (grown,) = Miner(memem).mine([str(session)], dry_run=True)
+    (again,) = Miner(memem).mine([str(session)], dry_run=True, again=True)
     assert grown.earlier
     assert 0 < len(grown.outcomes) < len(again.outcomes)
-    list(memem.mine([str(session)]))
-    (after,) = memem.mine([str(session)])
+    list(Miner(memem).mine([str(session)]))
+    (after,) = Miner(memem).mine([str(session)])
     assert (after.unchanged, after.earlier) == (True, False)

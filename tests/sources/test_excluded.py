@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from memem import consent
+from memem.app import Memem
+from memem.background import queue
 from memem.config import Config, resolve
 from memem.consent import Consent
 from memem.daemon.settle import settle
+from memem.errors import BadInput
 from memem.miner import Miner
 from memem.sources.excluded import Excluded
 from memem.state.jobs import SESSION
@@ -46,7 +49,7 @@ def test_a_project_is_known_by_the_name_of_its_sessions_or_its_folder(setting: s
 
 
 @pytest.fixture
-def with_setting(home: Config, checkout: str) -> Callable[[str], Miner]:
+def with_setting(home: Config, checkout: str) -> Callable[[str], Memem]:
     """Memem over a home with a session in each of two projects."""
     for slug, folder, name in ((SLUG, "/home/dana/harbor", "harbor"), ("-home-dana-yard", "/home/dana/yard", "yard")):
         path = Path(home.session_dirs[0], slug, f"{name}.jsonl")
@@ -57,40 +60,42 @@ def with_setting(home: Config, checkout: str) -> Callable[[str], Miner]:
     consent.write(home.dir, Consent(capture=True, mining=True, history=True))
     environ = {"HOME": str(Path(home.dir).parent)}
 
-    def opened(setting: str) -> Miner:
+    def opened(setting: str) -> Memem:
         config = resolve(environ | {"MEMEM_EXCLUDED_SESSION_PROJECTS": setting}, {})[0]
-        return Miner(config, checkout, environ=environ)
+        return Memem(config, checkout, environ=environ)
 
     return opened
 
 
-def _folders(memem: Miner, question: str) -> set[str]:
+def _folders(memem: Memem, question: str) -> set[str]:
     return {passage.folder for passage in memem.transcripts(question, everywhere=True).passages}
 
 
 @pytest.mark.parametrize("setting", [SLUG, "/home/dana/harbor"])
 def test_an_excluded_session_is_neither_queued_archived_mined_nor_found(
-    with_setting: Callable[[str], Miner], setting: str
+    with_setting: Callable[[str], Memem], setting: str
 ) -> None:
     memem = with_setting(setting)
     folder = memem.config.session_dirs[0]
-    assert settle(memem.config, memem.jobs(), ended=True).queued == 1
+    assert settle(memem.config, queue(memem), ended=True).queued == 1
     assert [Path(grown.path).stem for grown in memem.archive([folder], opted_in=True)] == ["yard"]
-    assert [Path(mined.path).stem for mined in memem.mine([folder])] == ["yard"]
+    assert [Path(mined.path).stem for mined in Miner(memem).mine([folder])] == ["yard"]
     assert all("harbor" not in item.memory.body for item in memem.memories("*"))
+    with pytest.raises(BadInput, match="excludes"):
+        list(Miner(memem).mine([f"{folder}/{SLUG}/harbor.jsonl"]))
     assert _folders(memem, "truncates the database") == {"/home/dana/yard"}
     memem.close()
 
 
-def test_what_was_archived_and_queued_before_is_left_alone_and_comes_back(with_setting: Callable[[str], Miner]) -> None:
+def test_what_was_archived_and_queued_before_is_left_alone_and_comes_back(with_setting: Callable[[str], Memem]) -> None:
     before = with_setting("")
     list(before.archive([before.config.session_dirs[0]], opted_in=True))
-    settle(before.config, before.jobs(), ended=True)
+    settle(before.config, queue(before), ended=True)
     before.close()
     memem = with_setting(SLUG)
-    jobs = memem.jobs()
+    jobs = queue(memem)
     while job := jobs.claim(SESSION):
-        memem.run(job, jobs, None)
+        Miner(memem).run(job, jobs, None)
     assert jobs.counts(SESSION)["done"] == 2
     assert all("harbor" not in item.memory.body for item in memem.memories("*"))
     question = "truncates the database"

@@ -14,12 +14,14 @@ import pytest
 
 from memem import consent
 from memem.app import Memem
+from memem.background import queue
 from memem.config import Config
 from memem.consent import Consent
 from memem.daemon import entry
 from memem.daemon.settle import settle
 from memem.daemon.worker import DONE, work
 from memem.errors import Damaged
+from memem.miner import Miner
 from memem.state import copies
 from memem.state.jobs import SESSION
 from memem.state.store import FILE_NAME, open_state
@@ -125,8 +127,8 @@ def mined(memem: Memem) -> Memem:
     """A home in which a session was mined by a worker, which left a copy."""
     consent.write(memem.config.dir, Consent(capture=True, mining=True))
     write(Path(memem.config.session_dirs[0], "-home-dana-harbor", "one.jsonl"), user(RULE), agent("I will."))
-    settle(memem.config, memem.jobs(), ended=True)
-    assert work(memem, model=None, log=Log(), stop=lambda: False) == DONE
+    settle(memem.config, queue(memem), ended=True)
+    assert work(Miner(memem), model=None, log=Log(), stop=lambda: False) == DONE
     assert _kept(Path(memem.config.dir))
     return memem
 
@@ -152,7 +154,7 @@ def test_d2_a_worker_restores_the_state_and_mines_the_rest_again_without_doublin
     assert _notes(config) == before
     other = Memem(config, environ=environ)
     assert [reason for reason in other.degraded if "is replaced by a copy" in reason]
-    counts = other.jobs().counts(SESSION)
+    counts = queue(other).counts(SESSION)
     other.close()
     assert counts == {"pending": 0, "running": 0, "done": 1, "dead": 0}
     assert "state_restored" in (folder / "miner.log").read_text()
@@ -180,5 +182,5 @@ def test_d2_damage_that_shows_in_the_middle_of_the_work_costs_the_state_and_not_
     _torn(folder)
     write(Path(mined.config.session_dirs[0], "-home-dana-harbor", "two.jsonl"), user(RULE), agent("I will."))
     for _ in range(3):
-        work(mined, model=None, log=Log(), stop=lambda: False)
+        work(Miner(mined), model=None, log=Log(), stop=lambda: False)
     assert [path for path in folder.iterdir() if path.name.startswith("index") and "damaged" in path.name] == []
