@@ -341,6 +341,24 @@ def test_where_nothing_can_be_watched_the_queue_is_looked_at_every_minute(
     assert watched._seconds_to_wait(time.monotonic()) <= 60
 
 
+def test_a_folder_around_the_state_that_cannot_be_watched_makes_nobody_blind(
+    allowed: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watchdog.observers import Observer
+
+    schedule, around = Observer.schedule, str(Path(allowed.dir).parent)
+
+    def closed(observer: Any, handler: Any, path: str, **more: Any) -> Any:
+        if path == around:
+            raise PermissionError(13, "Permission denied")
+        return schedule(observer, handler, path, **more)
+
+    monkeypatch.setattr(Observer, "schedule", closed)
+    watched = _supervisor(allowed, "exit 0")
+    follow(allowed, watched)()
+    assert watched._seconds_to_wait(time.monotonic()) > 3600
+
+
 def _is_public(path: Path) -> bool:
     try:
         return bool(path.stat().st_mode & 0o077)
