@@ -25,7 +25,7 @@ OLD_FLAGS = {
     "--miner-stop": _SERVICE,
     "--miner-status": _SERVICE,
     "--install-cron": _SERVICE,
-    "--purge-mined": "Mined notes are yours: `memem list --json` shows them, delete the files you do not want.",
+    "--purge-mined": "Use `memem forget --origin mined`: it shows first what would go.",
     "--purge-contaminated": "Mined notes are yours: `memem list --json` shows them, delete the files you do not want.",
     "--rebuild-index": _INDEX,
     "--rebuild-search-index": _INDEX,

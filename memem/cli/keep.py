@@ -147,12 +147,13 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
                 "archived_events": len(planned.events),
                 "transcripts_of_the_host": planned.transcripts,
                 "backups": planned.backups,
+                "in_git_history": planned.committed,
                 "problems": problems,
                 "applied": yes,
             }
         )
         return
-    _show_forgetting(opened, planned)
+    _show_forgetting(planned)
     for problem in problems:
         _say(f"left: {problem}")
     _say("Forgotten." if yes else "Nothing was changed. Forget it, for good: the same command with --yes.")
@@ -211,9 +212,9 @@ def _audit_lines(found: Any, memem: Any) -> Iterator[str]:
         yield "No record of a session is named in it: it was saved on purpose, imported, or written by hand."
 
 
-def _show_forgetting(memem: Any, planned: Any) -> None:
-    by_hand = [item for item in planned.notes if memem.human_owned(item.memory)]
-    _say(f"{len(planned.notes)} notes" + (f", {len(by_hand)} of them yours by hand" if by_hand else ""))
+def _show_forgetting(planned: Any) -> None:
+    by_hand = f", {planned.by_hand} of them written or edited by hand" if planned.by_hand else ""
+    _say(f"{len(planned.notes)} notes{by_hand}")
     for memory in list(planned.memories.values())[:_MOST_LINES]:
         _say(f"  {render.index_line(memory)}")
     if len(planned.memories) > _MOST_LINES:
@@ -230,6 +231,8 @@ def _show_forgetting(memem: Any, planned: Any) -> None:
         _say(f"stays: {path} (Claude Code's own; memem does not read it any more)")
     if planned.backups:
         _say(f"stays: {len(planned.backups)} backups made before, such as {planned.backups[-1]}: delete them yourself")
+    if planned.committed:
+        _say("stays: what git has committed of it in the vault's repository")
 
 
 def _show_deeds(found: list[Any], as_json: bool) -> None:

@@ -29,6 +29,7 @@ VAULT, STATE, ARCHIVE, SPOOL = "vault/", "state/", "archive/", "spool/"
 FILES = ("events.jsonl", "events.jsonl.1", "forgotten")  # of the state folder, beside state.db and config.toml
 FOLDER_NAME = "backups"
 _PIECE = 1 << 20
+_PATIENCE_SECONDS = 30.0
 
 
 class Made(Value):
@@ -130,7 +131,8 @@ def copy_database(source: Path, target: Path) -> None:
     try:
         writing = sqlite.connect(str(target))
         try:
-            reading.backup(writing)
+            until = time.monotonic() + _PATIENCE_SECONDS
+            reading.backup(writing, progress=lambda *_: _wait(until))
             writing.execute("PRAGMA journal_mode=DELETE")  # one file, whatever the source had beside it
             found = str(writing.execute("PRAGMA quick_check(1)").fetchone()[0])
             if found != "ok":
@@ -139,6 +141,12 @@ def copy_database(source: Path, target: Path) -> None:
             writing.close()
     finally:
         reading.close()
+
+
+def _wait(until: float) -> None:
+    """Let a copying go on that waits for a lock, which by itself it would do for ever."""
+    if time.monotonic() > until:
+        raise sqlite.Error("another process holds it")
 
 
 def _config(config: Config, writer: Writer) -> None:

@@ -25,6 +25,7 @@ from memem.keep.backup import made_here
 from memem.keep.undo import keep_ownership
 from memem.mining import playbooks
 from memem.models import Candidate, Memory
+from memem.project import find_checkout
 from memem.sources.claude_code import listed
 from memem.sources.events import Event
 from memem.state.changes import Changes
@@ -70,6 +71,8 @@ class Plan(Value):
     mentions: tuple[str, ...] = ()  # other notes that link to one that goes, or quote it
     transcripts: tuple[str, ...] = ()  # the host's, which stay
     backups: tuple[str, ...] = ()  # made before, which stay
+    by_hand: int = 0  # of the notes those that a human wrote or edited
+    committed: bool = False  # the vault is in a git repository, whose history stays
 
     @property
     def memories(self) -> dict[str, Memory]:
@@ -99,7 +102,14 @@ def plan(memem: Memem, wish: Wish) -> Plan:
         raise NotFound("nothing fits, so nothing is forgotten: memem search and memem transcripts show what there is.")
     mentions = tuple(_mentions(memem, found))
     backups = tuple(made_here(memem.config))
-    return found.replace(events=events, mentions=mentions, transcripts=transcripts, backups=backups)
+    return found.replace(
+        events=events,
+        mentions=mentions,
+        transcripts=transcripts,
+        backups=backups,
+        by_hand=sum(memem.human_owned(item.memory) for item in notes),
+        committed=bool(notes) and find_checkout(str(memem.vault.root)) is not None,
+    )
 
 
 def carry_out(memem: Memem, planned: Plan) -> list[str]:

@@ -274,7 +274,7 @@ def _merged(memem: Memem, bundle: Bundle) -> dict[str, int]:
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=memem.config.dir) as staged:
         _unpack(bundle, STATE + FILE_NAME, Path(staged, FILE_NAME))
         try:
-            return merge(memem.state, staged)
+            return merge(memem.state, staged, Forgotten(memem.config.dir).holds)
         except Damaged as error:
             memem.degraded.append(f"all notes are back, but {error}")
         except sqlite.Error as error:

@@ -66,7 +66,16 @@ def chosen(memem: Memem, name: str = "", *, redo: bool = False) -> Deed:
         what = "undone" if redo else "done"
         whom = f"to {name!r}" if name else "lately"
         raise NotFound(f"nothing that memem has {what} {whom} can be taken back: memem undo --list shows what can.")
-    return found[-1]
+    last = found.pop()
+    while found and not _came_about(memem, last):
+        _journal(memem).drop(list(last.changes))
+        last = found.pop()
+    return last
+
+
+def _came_about(memem: Memem, deed: Deed) -> bool:
+    """Whether anything came of it before a crash ended it."""
+    return any(_hash_now(memem, change.path) != change.before for change in deed.changes)
 
 
 def take_back(memem: Memem, deed: Deed) -> list[str]:
@@ -78,13 +87,14 @@ def take_back(memem: Memem, deed: Deed) -> list[str]:
     """
     if memem._too_new:
         raise memem._too_new
-    places = [(change, _checked(memem, deed, change)) for change in reversed(deed.changes)]
+    places = _checked(memem, deed)
     cause = deed.cause.removeprefix(_UNDO) if deed.is_undo else f"{_UNDO}{deed.cause}"
     said = []
     for change, path in places:
         _undo_one(memem, change, path, cause)
         _journal(memem).drop([change])  # one by one: what a full disk stops here goes on from here
         said.append(f"{path} {_TAKEN_BACK[change.kind]}")
+    _journal(memem).drop(list(deed.changes))  # those that never came about
     spool = memem._spool()
     for memory in spool.waiting():  # a correction that a crash had cut in two must not be finished now
         if memory.id == deed.cause:
@@ -101,22 +111,38 @@ def keep_ownership(memem: Memem, data: bytes, instead_of: str = "") -> None:
             memem.state.remember_written(memory, content_hash(data))
 
 
-def _checked(memem: Memem, deed: Deed, change: Change) -> str:
-    """Where the note of a change is now, when it is as the change left it."""
-    path = change.path
+def _checked(memem: Memem, deed: Deed) -> list[tuple[Change, str]]:
+    """What is to be taken back, the latest first, and where each note is now: as the deed left it, or it is refused."""
+    found: list[tuple[Change, str]] = []
+    states: dict[str, str] = {}
+    for change in reversed(deed.changes):
+        path = change.path
+        if change.path not in states and change.after and not memem.vault.stat(path):
+            path = _moved(memem, change)
+        state = states.get(change.path, _hash_now(memem, path))
+        if state == change.after:
+            found.append((change, path))
+            states[change.path] = change.before
+        elif state != change.before:
+            raise BadInput(_why_not(memem, deed, change, path))
+    return found
+
+
+def _why_not(memem: Memem, deed: Deed, change: Change, path: str) -> str:
     if change.kind == REMOVED:
-        if memem.vault.stat(path):
-            raise BadInput(f"{path} is another note by now: rename that one first, then memem undo --redo.")
-        return path
-    if not memem.vault.stat(path):
-        path = _moved(memem, change)
-    if content_hash(memem.vault.whole(path)) == change.after:
-        return path
-    later = [other for other in deeds(memem) if other.number > deed.number and path in _paths(other)]
-    if later:
-        raise BadInput(f"{path} was changed again since, by memem: undo that first.")
+        return f"{path} is another note by now: rename that one first, then memem undo --redo."
+    if any(other.number > deed.number and path in _paths(other) for other in deeds(memem)):
+        return f"{path} was changed again since, by memem: undo that first."
     by_hand = "" if change.kind == MADE else " To take a mark back by hand: `status: active`, and no `replaced_by`."
-    raise BadInput(f"{path} was edited since, and what you wrote stays: change it by hand.{by_hand}")
+    return f"{path} was edited since, and what you wrote stays: change it by hand.{by_hand}"
+
+
+def _hash_now(memem: Memem, path: str) -> str:
+    """The content hash of a note, "" where there is none."""
+    try:
+        return content_hash(memem.vault.whole(path))
+    except OSError:
+        return ""
 
 
 def _moved(memem: Memem, change: Change) -> str:

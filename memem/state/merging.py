@@ -6,8 +6,11 @@ values of the right type, nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+
 from memem import sqlite
 from memem.errors import Damaged
+from memem.state.forgotten import MEMORY, SESSION
 from memem.state.store import State, open_state
 
 _MOST_TEXT = 200_000
@@ -16,10 +19,6 @@ _TABLES: tuple[tuple[str, tuple[tuple[str, type], ...]], ...] = (
     ("tombstones", (("memory", str), ("text", str), ("at", int))),
     ("written", (("memory", str), ("hash", str))),
     ("shown", (("session", str), ("memory", str), ("etag", str), ("at", int))),
-    (
-        "slices",
-        (("id", str), ("session", str), ("project", str), ("at", int), ("query", str), ("items", str)),
-    ),
     (
         "spend",
         (
@@ -33,8 +32,8 @@ _TABLES: tuple[tuple[str, tuple[tuple[str, type], ...]], ...] = (
 _TRUST_NOTHING = "PRAGMA trusted_schema = OFF"
 
 
-def merge(state: State, folder: str) -> dict[str, int]:
-    """Take in what the state database in a folder knows; answers how many rows are new, by table.
+def merge(state: State, folder: str, forgotten: Callable[[str, str], bool]) -> dict[str, int]:
+    """Take in what the state database in a folder knows and was not forgotten; answers new rows by table.
 
     Raises:
         Damaged, TooNew: it cannot be read, or a newer memem wrote it; nothing was taken in.
@@ -46,7 +45,7 @@ def merge(state: State, folder: str) -> dict[str, int]:
         if found != "ok":
             raise Damaged(f"the state database of the backup is damaged ({found}); the notes do not need it.")
         with sqlite.transaction(state.connection):
-            return {table: _take(state, other, table, columns) for table, columns in _TABLES}
+            return {table: _take(state, other, table, columns, forgotten) for table, columns in _TABLES}
     except sqlite.FAULTS as error:
         if not sqlite.is_damage(error):
             raise
@@ -55,16 +54,32 @@ def merge(state: State, folder: str) -> dict[str, int]:
         other.close()
 
 
-def _take(state: State, other: State, table: str, columns: tuple[tuple[str, type], ...]) -> int:
+def _take(
+    state: State,
+    other: State,
+    table: str,
+    columns: tuple[tuple[str, type], ...],
+    forgotten: Callable[[str, str], bool],
+) -> int:
     names = ", ".join(name for name, _ in columns)
     put = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - constants
-    kinds = [kind for _, kind in columns]
+    fields, kinds = [name for name, _ in columns], [kind for _, kind in columns]
     before = state.connection.total_changes
     for row in other.connection.execute(f"SELECT {names} FROM {table}"):  # noqa: S608 - constants
         values = tuple(row)
         if all(isinstance(value, kind) and _is_short(value) for value, kind in zip(values, kinds, strict=True)):
-            state.connection.execute(put, values)
+            row_of = dict(zip(fields, values, strict=True))
+            if not any(forgotten(kind, name) for kind, name in _named(row_of)):
+                state.connection.execute(put, values)
     return state.connection.total_changes - before
+
+
+def _named(row: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The memory and the sessions that a row is about."""
+    yield MEMORY, str(row.get("memory", ""))
+    yield SESSION, str(row.get("session", "")).partition(".")[0]
+    for part in str(row.get("path", "")).split("/"):
+        yield SESSION, part.removesuffix(".jsonl")
 
 
 def _is_short(value: object) -> bool:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from memem import sqlite
 from memem.app import Memem
 from memem.config import resolve
 from memem.errors import BadInput, Damaged, NotFound, Unavailable, VaultUnavailable
+from memem.keep import backup as backups
 from memem.keep import bundle as bundles
 from memem.keep.backup import backup, made_here
 from memem.keep.bundle import MANIFEST, Bundle
@@ -205,6 +207,24 @@ def test_a_backup_made_while_others_write_is_whole_and_holds_what_was_acked_befo
     assert all(name[:8] in held for name in before)
 
 
+def test_a_state_that_another_process_holds_is_left_out_by_name_and_the_notes_are_not(
+    memem, save, home, tmp_path, monkeypatch
+):
+    save(REDIS)
+    memem.close()
+    monkeypatch.setattr(backups, "_PATIENCE_SECONDS", 0.3)
+    holder = sqlite.connect(home.state_path("state.db"))
+    holder.execute("PRAGMA journal_mode=DELETE")
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        made = backup(home, str(tmp_path))
+    finally:
+        holder.close()
+    assert made.notes == 1
+    assert "state.db" in made.left_out[0]
+    assert ("locked" in made.left_out[0]) or ("holds it" in made.left_out[0])
+
+
 def test_no_half_backup_is_left_when_the_disk_is_full(memem, save, home, tmp_path, monkeypatch):
     save(REDIS)
     real = bundles.Writer.add
@@ -335,8 +355,6 @@ def test_a_file_that_is_no_backup_is_named(tmp_path):
 
 
 def test_a_hostile_state_in_a_backup_takes_nothing_over(memem, save, home, elsewhere, tmp_path):
-    from memem import sqlite
-
     save(REDIS)
     made = backup(home, str(tmp_path))
     with Bundle(Path(made.path)) as bundle:

@@ -289,6 +289,7 @@ def test_what_was_forgotten_stays_so_when_the_state_is_lost_or_a_backup_restored
     assert again.transcripts("weather", everywhere=True).passages
     assert again.transcripts("zorblaxctl", everywhere=True).passages == ()
     assert held(home.dir, "zorblaxctl") == []
+    assert held(home.dir, memory.id) == []
     assert learned(again, path) == []
 
 

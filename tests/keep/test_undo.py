@@ -164,6 +164,38 @@ def test_a_secret_that_a_human_wrote_into_a_note_is_not_copied_into_the_journal(
     assert base64.b64encode(token.encode())[4:-4] not in held
 
 
+def test_what_a_crash_kept_from_coming_about_is_no_change(memem, save, vault, opened, monkeypatch):
+    old = save(OLD)
+    before = vault.read(old.id)
+
+    class Crash(BaseException):
+        pass
+
+    with monkeypatch.context() as fault, pytest.raises(Crash):
+
+        def die(*_args, **_how):
+            raise Crash
+
+        fault.setattr(memem.vault, "journal", _dying(memem.vault.journal, die))
+        memem.save(Draft(content=NEW))
+    other = opened()
+    other.sync()  # which finishes the correction
+    assert b"superseded" in vault.read(old.id)
+    undo(other)
+    assert vault.read(old.id) == before
+    assert [item.memory.id for item in other.memories()] == [old.id]
+
+
+def _dying(real, die):
+    """The journal takes a change of a note down, and then the process is dead."""
+
+    def journal(path, cause, before, after):
+        take_back = real(path, cause, before, after)
+        return take_back if before is None else die()
+
+    return journal
+
+
 def test_the_journal_is_bounded_in_number_and_size(tmp_path, monkeypatch):
     monkeypatch.setattr(changes, "MOST", 20)
     journal = Changes(str(tmp_path))
