@@ -286,3 +286,14 @@ def test_s8_a_job_installs_the_newest_dependencies_and_starts_the_server() -> No
     job = ROOT / ".ci" / "run"
     text = job.read_text(encoding="utf-8")
     assert "newest dependencies" in text and "tests/drive_server.py" in text
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", document("SECURITY.md")))
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    assert named <= written
