@@ -57,9 +57,9 @@ class SealedStore:
 
     def allows(self, value: str) -> bool:
         """Whether a human said that this is no secret."""
-        if not any("allow" in row for row in self._rows()):
-            return False
         try:
+            if not any("allow" in row for row in self._rows()):
+                return False
             name = self._fingerprint(value)
         except Locked as error:
             self.problem = str(error)
@@ -248,8 +248,10 @@ class SealedStore:
             if self._known[0] != (stat.st_mtime_ns, stat.st_size):
                 lines = self.path.read_bytes()[:_MOST_BYTES].splitlines()
                 self._known = (stat.st_mtime_ns, stat.st_size), list(_parsed(lines))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._known = (0, 0), []
+        except OSError as error:
+            raise Locked(f"{self.path} cannot be read: {error.strerror}. Fix its permissions.") from error
         return self._known[1]
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
