@@ -188,7 +188,8 @@ def _taken_apart(chunk: str) -> Terms:
     compounds: list[str] = []
     for segment in chunk.split("/"):
         parts = [piece for part in _alnum_runs(segment) for piece in _camel_parts(part)]
-        folded = [fold(part)[:_LONGEST_TERM] for part in parts]
+        # Cut before folding as well: one character may decompose into eighteen.
+        folded = [fold(part[: 4 * _LONGEST_TERM])[:_LONGEST_TERM] for part in parts]
         for part in folded:
             words += _grams(part)
         if 1 < len(folded) <= 6 and all(part.isascii() for part in folded):

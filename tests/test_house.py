@@ -135,7 +135,7 @@ def test_everything_is_caught_at_the_doors_only() -> None:
     assert {place.partition(":")[0] for place in broad} <= set(DOORS), broad
 
 
-def test_nothing_stored_is_ever_executed() -> None:
+def test_s7_nothing_stored_is_ever_executed() -> None:
     forbidden = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load"}
     calls = {(place.partition(":")[0], called(node)) for place, node in nodes(ast.Call)}
     assert not {(place, name) for place, name in calls if name in forbidden}
@@ -250,3 +250,50 @@ def test_imports_go_down_the_floors_only() -> None:
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_s7_the_linter_looks_for_what_is_dangerous() -> None:
+    import tomllib
+
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    assert "S" in lint["select"]  # the rules of bandit
+    # Starting a program by a list of words is safe; a shell, a pickle, an eval and SQL from pieces are not.
+    assert {rule for rule in lint["ignore"] if re.fullmatch(r"S\d+", rule)} == {"S603", "S607"}
+    assert not any(
+        "S" in rules for rules in lint["per-file-ignores"].values() if "memem/**" in lint["per-file-ignores"]
+    )
+
+
+def test_s8_every_dependency_has_an_upper_bound_and_is_locked_from_the_public_index() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    extras = [name for names in project["project"]["optional-dependencies"].values() for name in names]
+    wanted = [*project["project"]["dependencies"], *extras, *project["dependency-groups"]["dev"]]
+    locked = {package["name"]: package for package in lock["package"]}
+    for requirement in wanted:
+        name = re.match(r"[\w.-]+", requirement)
+        assert name and re.search(r">=[\d.]+,<[\d.]+$", requirement), requirement
+        assert name[0].lower() in locked
+    for package in locked.values():
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        assert all(file["hash"].startswith("sha256:") for file in files)
+    assert len({package["source"].get("registry", "") for package in locked.values()} - {""}) == 1
+
+
+def test_s8_a_job_installs_the_newest_dependencies_and_starts_the_server() -> None:
+    job = ROOT / ".ci" / "run"
+    text = job.read_text(encoding="utf-8")
+    assert "newest dependencies" in text and "tests/drive_server.py" in text
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", document("SECURITY.md")))
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    assert named <= written

@@ -13,7 +13,8 @@ from memem.ingest import shapes
 UNITS = (
     *("a", "A1", " ", "\n", "-", "=", ":", "'", '"', "\\", "[", "<", "#", "|", "0", ".", "/", "a b ", "a: ", "- a\n"),
     *("a.b@c", "a1_", "<a ", "[[", "](", "--- ", "```\n", "key=", "token: ", "password is ", "://a:", "eyJa."),
-    *("secret_", "-----BEGIN ", "AKIA", "login(\"a\",", "cookie: a=", "%3A%2F%2F", "1234 ", "+1 2", "é", "a\n  "),
+    *("secret_", "-----BEGIN ", "AKIA", "<command-name>", "login(\"a\",", "cookie: a="),
+    *("%3A%2F%2F", "1234 ", "+1 2", "é", "a\n  "),
 )  # fmt: skip
 SHORT, GROWTH, NOTICED = 4_000, 2.6, 0.02
 # Those that are only ever tried at one place: from every place of a text they would be asked too much.

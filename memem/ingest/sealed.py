@@ -57,9 +57,9 @@ class SealedStore:
 
     def allows(self, value: str) -> bool:
         """Whether a human said that this is no secret."""
-        if not any("allow" in row for row in self._rows()):
-            return False
         try:
+            if not any("allow" in row for row in self._rows()):
+                return False
             name = self._fingerprint(value)
         except Locked as error:
             self.problem = str(error)
@@ -122,11 +122,15 @@ class SealedStore:
             self._append([{"allow": name, "at": round(self.now())}])
 
     def purge(self, names: Sequence[str] = ()) -> int:
-        """Remove what is sealed, all of it without names; answers how many. What was allowed stays."""
+        """Remove what is sealed, all of it without names; answers how many.
+
+        What was allowed stays, unless the key is lost: then nothing can be told by it any more.
+        """
         gone = {self._item(name).id for name in names} or {item.id for item in self.items()}
         with self._locked():
             rows = [row for row in self._rows() if row.get("id") not in gone]
-            if not any("id" in row or "allow" in row for row in rows):  # a store of nothing needs no key either
+            useless = not names and not self._opens()
+            if useless or not any("id" in row or "allow" in row for row in rows):  # nothing needs no key either
                 self.path.unlink(missing_ok=True)
                 return len(gone)
             temp = self.path.with_suffix(".new")
@@ -142,6 +146,13 @@ class SealedStore:
         if self._rows():
             self._check_key()
 
+    def _opens(self) -> bool:
+        try:
+            self.check()
+        except Locked:
+            return False
+        return True
+
     def _check_key(self, *, create: bool = False) -> None:
         if self.where == OFF:
             raise Locked("redacted secrets are kept nowhere: memem config set secrets_store file")
@@ -151,7 +162,7 @@ class SealedStore:
         if not self._secret and (proof or self._rows() or not create):
             raise Locked(
                 f"the key of the sealed secrets is missing ({self._place()}). Bring it back, or give the secrets up: "
-                f"memem secrets purge --all, then remove {self.path}."
+                "memem secrets purge --all."
             )
         if not self._secret:
             self._secret = self._make_key()
@@ -237,8 +248,10 @@ class SealedStore:
             if self._known[0] != (stat.st_mtime_ns, stat.st_size):
                 lines = self.path.read_bytes()[:_MOST_BYTES].splitlines()
                 self._known = (stat.st_mtime_ns, stat.st_size), list(_parsed(lines))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._known = (0, 0), []
+        except OSError as error:
+            raise Locked(f"{self.path} cannot be read: {error.strerror}. Fix its permissions.") from error
         return self._known[1]
 
     def _append(self, rows: list[dict[str, Any]]) -> None:

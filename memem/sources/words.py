@@ -30,7 +30,7 @@ _MACHINE = re.compile(
 )
 _INTERRUPT = re.compile(r"\[Request interrupted by user")
 _HANDED_OVER = re.compile(r"Implement the following plan:\s*")
-_NAME = re.compile(r"<command-name>\s*/?(.*?)\s*</command-name>", re.DOTALL)
+_NAME = re.compile(r"<command-name>\s{0,20}/?(.{0,200}?)\s{0,20}</command-name>", re.DOTALL)
 _ARGUMENTS = re.compile(r"<command-args>(.*?)(?:</command-args>|\Z)", re.DOTALL)
 _SHELL = re.compile(r"<bash-input>(.*?)(?:</bash-input>|\Z)", re.DOTALL)
 _SLASH = re.compile(r"/([a-z][\w:-]*)(?:\s+(.*))?\Z", re.DOTALL)

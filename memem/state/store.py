@@ -133,8 +133,8 @@ def _back_up(connection: sqlite.Connection, target: str) -> None:
     temp = f"{target}.{os.getpid()}.tmp"
     if os.path.exists(temp):  # noqa: PTH110
         os.unlink(temp)  # noqa: PTH108
+    os.close(os.open(temp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # never open to others, whatever the umask
     connection.execute("VACUUM INTO ?", (temp,))
-    os.chmod(temp, 0o600)  # noqa: PTH101
     os.replace(temp, target)
 
 

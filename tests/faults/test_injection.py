@@ -101,7 +101,7 @@ def test_s4_no_tool_passes_an_escape_or_a_hidden_character_on(tmp_path: Path) ->
     given = {
         "memory_search": {"query": "harbor pier"},
         "memory_get": {"ids": [name]},
-        "memory_timeline": {"id": name},
+        "memory_timeline": {"memory_id": name},
         "active_memory_slice": {"query": "harbor pier"},
         "transcript_search": {"query": "harbor\x1b[2J pier"},
     }

@@ -155,7 +155,7 @@ def test_a_folder_is_read_without_hidden_foreign_and_linked_files(tmp_path):
     assert {one.file for one in found if isinstance(one, Skipped)} == {"link.md", "pipe.md"}
 
 
-def test_only_what_lies_below_an_allowed_folder_is_read_wherever_links_lead(tmp_path):
+def test_s6_only_what_lies_below_an_allowed_folder_is_read_wherever_links_lead(tmp_path):
     home, other = tmp_path / "home", tmp_path / "home2"
     kept, away = written(home, "a.md", "Berths of the harbor"), written(other, "b.md", "Berths of another harbor")
     (home / "link.md").symlink_to(away)

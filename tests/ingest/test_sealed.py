@@ -131,6 +131,17 @@ def test_purged_secret_is_gone_and_what_is_allowed_stays(home: Home) -> None:
         store(home).reveal(first)
 
 
+def test_store_whose_key_is_lost_can_be_given_up(home: Home) -> None:
+    sealed = store(home)
+    sealed.keep([("github", TOKEN)], "x")
+    sealed.allow("a value that is none")
+    lose(key_file(home))
+    assert home.run("secrets", "list").returncode == 4
+    assert home.run("secrets", "purge", "--all", "--yes").returncode == 0
+    store(home).keep([("github", TOKEN)], "x")
+    assert store(home).reveal(store(home).items()[0].id) == TOKEN
+
+
 def test_line_that_a_crash_cut_off_is_passed_over(home: Home) -> None:
     sealed = store(home)
     sealed.keep([("github", TOKEN)], "x")
