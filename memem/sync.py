@@ -10,8 +10,9 @@ from memem.index.writer import Entry, IndexWriter
 from memem.models import Memory
 from memem.value import Value
 from memem.vault import note
+from memem.vault.listing import File
 from memem.vault.note import content_hash
-from memem.vault.store import File, Vault
+from memem.vault.store import Vault
 
 # A file changed this shortly before it was read may change again without a new mtime: read it once more.
 _SETTLE_NS = 2_000_000_000

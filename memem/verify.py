@@ -18,8 +18,9 @@ from memem.state.store import FILE_NAME as STATE_FILE
 from memem.state.store import VERSION as STATE_VERSION
 from memem.value import Value
 from memem.vault import note
+from memem.vault.listing import File
 from memem.vault.note import content_hash
-from memem.vault.store import File, Vault
+from memem.vault.store import Vault
 
 NOTE, DAMAGE = "note", "damage"
 _VOCABULARY = "CREATE VIRTUAL TABLE temp.words USING fts5vocab('main', 'terms', 'instance')"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from memem import volumes
 from memem.app import Memem
 from memem.errors import MememError
+from memem.vault.listing import is_note
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -101,12 +102,12 @@ class Watcher:
         """Take note of an event; called from the notifications' thread."""
         if what in ("opened", "closed_no_write") or (is_folder and what == "modified"):
             return  # what happened in a folder is told by what is in it
-        vault = self._memem.vault
-        path, moved_to = (name.removeprefix(f"{vault.root}/") for name in (path, moved_to))
+        root = f"{self._memem.vault.root}/"
+        path, moved_to = path.removeprefix(root), moved_to.removeprefix(root)
         if is_folder or path.endswith(".icloud"):
             written = ""
-        elif not vault.is_note(path):
-            if not vault.is_note(moved_to):
+        elif not is_note(path):
+            if not is_note(moved_to):
                 return
             written = moved_to  # an editor's or our own temporary file took its place
         else:

@@ -166,6 +166,16 @@ class Index:
         rows = self.connection.execute(query, ("", *names, *scope.names, 2))
         return [(row[0], row[1].split(LIST_SEPARATOR)) for row in rows]
 
+    def settled(self) -> dict[str, str]:
+        """Path and etag of the files that are as the index knows them while their etag is the same."""
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # plain tuples, of which there are many
+        return dict(cursor.execute("SELECT path, etag FROM notes WHERE settled = 1"))
+
+    def unsettled(self) -> dict[str, str]:
+        """Path and etag of all others."""
+        return {row[0]: row[1] for row in self.connection.execute("SELECT path, etag FROM notes WHERE settled = 0")}
+
     def root_commit(self, git_folder: str) -> str:
         """The remembered first commit of a repository, or nothing."""
         row = self.connection.execute("SELECT id FROM root_commits WHERE git_folder = ?", (git_folder,)).fetchone()

@@ -55,16 +55,6 @@ class IndexWriter(Index):
         except OSError:
             return -1
 
-    def settled(self) -> dict[str, str]:
-        """Path and etag of the files that are as the index knows them while their etag is the same."""
-        cursor = self.connection.cursor()
-        cursor.row_factory = None  # plain tuples, of which there are many
-        return dict(cursor.execute("SELECT path, etag FROM notes WHERE settled = 1"))
-
-    def unsettled(self) -> dict[str, str]:
-        """Path and etag of all others."""
-        return {row[0]: row[1] for row in self.connection.execute("SELECT path, etag FROM notes WHERE settled = 0")}
-
     def entry(self, path: str) -> Entry | None:
         """What the index knows of one file."""
         query = "SELECT path, etag, hash, read_ns, problem, settled FROM notes WHERE path = ?"

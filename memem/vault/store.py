@@ -15,29 +15,17 @@ from pathlib import Path
 from memem.errors import VaultUnavailable
 from memem.models import NOTE_BYTES, Memory
 from memem.text import etag
-from memem.value import Value
 from memem.vault import note
 from memem.vault.conflicts import git_at_work
 from memem.vault.exchange import exchange
+from memem.vault.listing import File, differing
 from memem.vault.note import content_hash
 from memem.vault.seen import remember, was_seen
 from memem.vault.temporary import alone, before_exchange, copy_of, sweep, temporary
 
 MEMORIES = "memories"
 MAX_BYTES = NOTE_BYTES
-_GENERATED_FILES = ("_index.md",)
 _EDIT_ATTEMPTS = 5
-
-
-class File(Value):
-    """One note file as listed: path relative to the memem folder, state, and why it cannot be read, if so.
-
-    A folder that cannot be listed is told in the same way; its path ends in `/`.
-    """
-
-    path: str
-    etag: str
-    problem: str = ""
 
 
 class Vault:
@@ -80,26 +68,10 @@ class Vault:
                 f"the vault is not there: {self.root}. Mount it, or set MEMEM_OBSIDIAN_VAULT; "
                 f"to begin a new one: mkdir -p {self.root}"
             )
-        same: list[str] = []
-        return list(self._walk("", known, same)), same
-
-    def is_note(self, path: str) -> bool:
-        """Whether a regular file at a path would be listed; hidden ones are temporary, ours too."""
-        *folders, name = path.split("/")
-        shown = not name.startswith(".") and not any(folder.startswith(".") for folder in folders)
-        return shown and name.endswith(".md") and name not in _GENERATED_FILES
-
-    def _walk(self, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
         try:
-            folders, files = _listing(self.root / folder, folder, known, same)
+            return differing(str(self.root), known)
         except OSError as error:
-            if not folder:
-                raise _unavailable(self.root, error) from error
-            yield File(path=_printable(folder), etag="", problem=f"cannot be listed ({error.strerror})")
-            return
-        yield from files
-        for name in folders:
-            yield from self._walk(f"{folder}{name}/", known, same)
+            raise _unavailable(self.root, error) from error
 
     def read(self, path: str) -> bytes:
         """The first MAX_BYTES of a note. Raises OSError; never blocks on a pipe or follows a link."""
@@ -197,54 +169,6 @@ def open_vault(root: str, state_folder: str) -> Vault:
         vault.make()
     remember(root, state_folder)
     return vault
-
-
-def _listing(place: Path, folder: str, known: Mapping[str, str], same: list[str]) -> tuple[list[str], list[File]]:
-    """The folders in a folder, and its notes but those that are as they are known, whose paths go to `same`.
-
-    Relative to the folder's handle a stat costs a fifth less than by its path, and there are many.
-    """
-    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    folders: list[str] = []
-    files: list[File] = []
-    try:
-        for entry in sorted(os.scandir(handle), key=lambda entry: entry.name):
-            name = entry.name
-            if name.startswith("."):
-                if name.endswith(".md.icloud"):
-                    files.append(File(path=f"{folder}{name[1:-7]}", etag="placeholder", problem="not downloaded yet"))
-            elif entry.is_dir(follow_symlinks=False):
-                folders.append(name)
-            elif name.endswith(".md") and name not in _GENERATED_FILES:
-                file = _listed(entry, folder + name, known.get(folder + name))
-                if file:
-                    files.append(file)
-                else:
-                    same.append(folder + name)
-    finally:
-        os.close(handle)
-    return folders, files
-
-
-def _listed(entry: os.DirEntry[str], path: str, known: str | None) -> File | None:
-    """A note as it is there, or None if it has the etag by which it is known."""
-    if not path.isascii() and path != _printable(path):
-        return File(path=_printable(path), etag="", problem="its name is no UTF-8: rename it")
-    try:
-        info = entry.stat(follow_symlinks=False)
-    except OSError as error:
-        return File(path=path, etag="", problem=f"cannot be read ({error.strerror})")
-    tag = etag(info)
-    if tag == known:
-        return None
-    if stat.S_ISREG(info.st_mode):
-        return File(path=path, etag=tag)
-    kind = "a link, which memem does not follow" if stat.S_ISLNK(info.st_mode) else "not a regular file"
-    return File(path=path, etag=tag, problem=kind)
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _read(path: str) -> bytes:
