@@ -95,7 +95,10 @@ class Watcher:
         with self._lock:
             if self._unknown:
                 return False
-        self._sync()
+        try:
+            self._sync()
+        except MememError:  # a look at all files tells what is wrong
+            return False
         return True
 
     def _told(self, what: str, is_folder: bool, path: str, moved_to: str) -> None:
@@ -150,7 +153,8 @@ class Watcher:
             if there == _NOTHING:
                 self._watched = _NOTHING
             elif there != self._watched or self._lost.is_set():
-                self._unknown = told = self._observe() or told  # what happened before it was watched nobody told
+                if self._observe():
+                    self._unknown = told = True  # what happened before it was watched nobody told
             if not told or there == _NOTHING:
                 continue
             try:

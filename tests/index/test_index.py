@@ -322,15 +322,22 @@ def segments(index):
     return index.connection.execute("SELECT count(DISTINCT segid) FROM terms_idx").fetchone()[0]
 
 
-def test_segments_are_brought_together_after_many_writes_only(tmp_path):
+def test_segments_are_brought_together_after_many_writes_only(tmp_path, monkeypatch):
     index = open_writer(str(tmp_path))
     for number in range(3):
         with sqlite.transaction(index.connection):
             index.put(entry(f"{number}.md"), memory(f"Redis {number}"))
-    index.tidy(3)
+    index.tidy()
     assert segments(index) == 3
-    index.tidy(500)
+    monkeypatch.setattr("memem.index.writer._MANY", 3)
+    other = open_writer(str(tmp_path))
+    sqlite.wait_at_most(index.connection, 0)
+    with sqlite.transaction(other.connection):
+        index.tidy()  # not while another writes
+    assert segments(index) == 3
+    index.tidy()
     assert segments(index) == 1
+    other.close()
     assert len(found(index, "redis")) == 3
     index.close()
 
