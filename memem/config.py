@@ -245,6 +245,14 @@ def completing(environ: Mapping[str, str] | None = None) -> bool:
     return COMPLETE in (os.environ if environ is None else environ)
 
 
+def project_folder(environ: Mapping[str, str] | None = None) -> str:
+    """The folder of the project that a command is run in, or nothing when it was deleted under us."""
+    try:
+        return (os.environ if environ is None else environ).get("CLAUDE_PROJECT_DIR") or os.getcwd()  # noqa: PTH109
+    except OSError:
+        return ""
+
+
 def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     """The values of `config.toml`, or nothing when there is no such file.
 

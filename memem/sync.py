@@ -69,7 +69,8 @@ def sync(
         with sqlite.transaction(index.connection):
             for file in stale[start : start + _BATCH]:
                 done[_sync_file(vault, index, file, index.entry(file.path), now_ns)] += 1
-    index.tidy(done["changed"])
+    if not left:
+        index.tidy()
     removed, gone = _forget(index, known, bury) if known and not left else (0, ())
     return Synced(removed=removed, gone=gone, left=left, **done)
 

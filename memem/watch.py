@@ -95,7 +95,10 @@ class Watcher:
         with self._lock:
             if self._unknown:
                 return False
-        self._sync()
+        try:
+            self._sync()
+        except MememError:  # a look at all files tells what is wrong
+            return False
         return True
 
     def _told(self, what: str, is_folder: bool, path: str, moved_to: str) -> None:
@@ -103,7 +106,7 @@ class Watcher:
         if what in ("opened", "closed_no_write") or (is_folder and what == "modified"):
             return  # what happened in a folder is told by what is in it
         root = f"{self._memem.vault.root}/"
-        path, moved_to = (name.removeprefix(root) for name in (path, moved_to))
+        path, moved_to = path.removeprefix(root), moved_to.removeprefix(root)
         if is_folder or path.endswith(".icloud"):
             written = ""
         elif not is_note(path):
@@ -157,7 +160,8 @@ class Watcher:
             if there == _NOTHING:
                 self._watched = _NOTHING
             elif there != self._watched or self._lost.is_set():
-                self._unknown = told = self._observe() or told  # what happened before it was watched nobody told
+                if self._observe():
+                    self._unknown = told = True  # what happened before it was watched nobody told
             if there == _NOTHING:
                 continue
             if self._is_due():

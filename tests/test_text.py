@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memem.text import COMMON_WORDS, STOP_WORDS, clean, cut, fold, one_line, query_terms, terms, utf16_length
+from memem.text import (
+    COMMON_WORDS,
+    STOP_WORDS,
+    clean,
+    cut,
+    fold,
+    index_text,
+    one_line,
+    query_terms,
+    terms,
+    utf16_length,
+)
 
 any_text = st.text(alphabet=st.characters(codec=None), max_size=200)
 mixed = st.text(alphabet="ab \n\r\t記😀é\u200d\x1b[mA1", max_size=200)
@@ -117,3 +128,9 @@ def test_one_line_is_one_line(text: str) -> None:
 @settings(deadline=None)
 def test_length_is_what_the_host_counts(text: str) -> None:
     assert utf16_length(text) == sum(1 + (ord(char) > 0xFFFF) for char in text)
+
+
+@given(any_text)
+@settings(deadline=None)
+def test_the_index_is_given_the_terms_of_a_text(text: str) -> None:
+    assert sorted(index_text(text).split()) == sorted(terms(text))

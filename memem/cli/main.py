@@ -6,18 +6,22 @@ Click takes four times as long to load as the interpreter, so nothing here loads
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from memem import __version__
 from memem.cli.former import OLD_FLAGS, READS
 from memem.config import completing
 from memem.errors import BadInput, MememError
 from memem.text import clean
+from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, TypeVar
+
     from memem.app import Memem
     from memem.miner import Miner
+
+    M = TypeVar("M", bound=Memem)
 
 # Group → name, file in this folder, what it does. The file is loaded when its command is called.
 COMMANDS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
@@ -142,6 +146,9 @@ def _dispatch(arguments: list[str]) -> None:
     elif first == "--version":
         print(f"memem, version {__version__}")
         return
+    elif (answer := _glanced(arguments)) is not None:
+        print(answer)
+        return
     elif first in READS:
         arguments[:1] = [*READS[first], *arguments[0].split("=", 1)[1:]]
     elif first in OLD_FLAGS:
@@ -149,6 +156,15 @@ def _dispatch(arguments: list[str]) -> None:
     from memem.cli.group import group
 
     group.main(arguments, prog_name="memem")
+
+
+def _glanced(arguments: list[str]) -> str | None:
+    """The answer of the commonest command, a search without options, if it can be had without loading the rest."""
+    if len(arguments) != 2 or arguments[0] != "search" or arguments[1][:1] in ("", "-") or arguments[1].isspace():
+        return None
+    from memem.glance import search
+
+    return search(arguments[1])
 
 
 def _bold(text: str) -> str:

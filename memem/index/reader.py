@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from memem.models import Scope
     from memem.text import Terms
 
+_MOST_BOUND = 5000  # values of a list in one statement; SQLite takes 32,766 in all
 COUNT_CAP = 1500  # counting further costs more than it tells: such a word is simply common
 _OWN = ("path", "etag", "hash", "problem")  # fields of a candidate that are columns of its note
 _SELECTED = f"notes.rowid, {', '.join(f'notes.{field}' for field in (*_OWN, *Memory.__fields__))}"
@@ -152,8 +153,9 @@ class Index:
             best = self.notes(where, (project, 2), f"layer, importance DESC, updated DESC, id LIMIT {int(most)}")
             found.update((item.row, item) for item in best)
         names = list(dict.fromkeys([*ids, *(item.memory.id for item in found.values())]))
-        where = f"id IN ({','.join('?' * len(names))}) AND rowid NOT IN ({','.join('?' * len(found))})"
-        more = self.notes(where, (*names, *found))
+        names, rows = names[:_MOST_BOUND], list(found)[:_MOST_BOUND]
+        where = f"id IN ({','.join('?' * len(names))}) AND rowid NOT IN ({','.join('?' * len(rows))})"
+        more = self.notes(where, (*names, *rows))
         found.update((item.row, item) for item in more if scope.holds(item.memory.project) and item.memory.live)
         return sorted(found.values(), key=lambda item: (item.memory.layer, item.memory.id))
 
@@ -165,6 +167,16 @@ class Index:
             WHERE globs.name IN ({marks}) AND {_IN_SCOPE.format(_marks(scope))}"""  # noqa: S608
         rows = self.connection.execute(query, ("", *names, *scope.names, 2))
         return [(row[0], row[1].split(LIST_SEPARATOR)) for row in rows]
+
+    def settled(self) -> dict[str, str]:
+        """Path and etag of the files that are as the index knows them while their etag is the same."""
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # plain tuples, of which there are many
+        return dict(cursor.execute("SELECT path, etag FROM notes WHERE settled = 1"))
+
+    def unsettled(self) -> dict[str, str]:
+        """Path and etag of all others."""
+        return {row[0]: row[1] for row in self.connection.execute("SELECT path, etag FROM notes WHERE settled = 0")}
 
     def root_commit(self, git_folder: str) -> str:
         """The remembered first commit of a repository, or nothing."""

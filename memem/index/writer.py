@@ -42,6 +42,7 @@ class IndexWriter(Index):
     def __init__(self, connection: sqlite.Connection) -> None:
         super().__init__(connection)
         self._inode = self._inode_now()
+        self._written = 0  # rows since the search terms were brought together
 
     @property
     def current(self) -> bool:
@@ -54,16 +55,6 @@ class IndexWriter(Index):
             return Path(path).stat().st_ino if path else 0
         except OSError:
             return -1
-
-    def settled(self) -> dict[str, str]:
-        """Path and etag of the files that are as the index knows them while their etag is the same."""
-        cursor = self.connection.cursor()
-        cursor.row_factory = None  # plain tuples, of which there are many
-        return dict(cursor.execute("SELECT path, etag FROM notes WHERE settled = 1"))
-
-    def unsettled(self) -> dict[str, str]:
-        """Path and etag of all others."""
-        return {row[0]: row[1] for row in self.connection.execute("SELECT path, etag FROM notes WHERE settled = 0")}
 
     def entry(self, path: str) -> Entry | None:
         """What the index knows of one file."""
@@ -90,6 +81,7 @@ class IndexWriter(Index):
             self.remove(entry.path)
         values = [getattr(entry, field) for field in Entry.__fields__] + memory_values(memory)
         rowid = self.connection.execute(_INSERT, values).lastrowid or 0
+        self._written += 1
         self.connection.execute(_INSERT_TERMS, (rowid, *_columns(memory)))
         if memory.paths:
             names = {(glob_name(glob), rowid) for glob in memory.paths[:MOST_GLOBS]}
@@ -113,11 +105,17 @@ class IndexWriter(Index):
             self.connection.execute("DELETE FROM globs WHERE note = ?", (found.row,))
             self.connection.execute("DELETE FROM notes WHERE rowid = ?", (found.row,))
 
-    def tidy(self, written: int) -> None:
-        """After so many rows were written: bring the search terms together, if that is worth its time."""
-        if written >= _MANY and written * 10 >= self.size():
+    def tidy(self) -> None:
+        """Bring the search terms together after many rows were written, unless another process is writing now."""
+        if self._written < _MANY or self._written * 10 < self.size():
+            return
+        try:
             with sqlite.transaction(self.connection):
                 self.connection.execute("INSERT INTO terms (terms) VALUES ('optimize')")
+            self._written = 0
+        except sqlite.OperationalError as error:
+            if not sqlite.is_busy(error):
+                raise
 
     def remember_root_commit(self, git_folder: str, commit: str) -> None:
         """Remember the first commit of a repository for the hook, which cannot run git."""

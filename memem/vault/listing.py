@@ -1,14 +1,15 @@
-"""What lies in a vault: each note file with its stat, or why it cannot be read. Nothing is opened."""
+"""The note files of a vault as they lie there: what a sync looks at, before any note is read. Cheap to import."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from memem.text import etag
-from memem.value import Value
+from memem.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _GENERATED_FILES = ("_index.md",)
 
@@ -24,6 +25,16 @@ class File(Value):
     problem: str = ""
 
 
+def differing(root: str, known: Mapping[str, str]) -> tuple[list[File], list[str]]:
+    """The note files below a folder that do not have the etag by which they are known, and the paths of those that do.
+
+    In no order. Hidden folders, links and special files are not followed. Raises OSError: the folder itself cannot be
+    listed.
+    """
+    same: list[str] = []
+    return list(_walk(root, "", known, same)), same
+
+
 def is_note(path: str) -> bool:
     """Whether a regular file at a path would be listed; hidden ones are temporary, ours too."""
     *folders, name = path.split("/")
@@ -31,14 +42,9 @@ def is_note(path: str) -> bool:
     return shown and name.endswith(".md") and name not in _GENERATED_FILES
 
 
-def walk(root: Path, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
-    """The notes below a folder that are not as they are `known`, by etag; the paths of the others go to `same`.
-
-    Raises:
-        OSError: the root itself cannot be listed.
-    """
+def _walk(root: str, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
     try:
-        folders, files = _listing(root / folder, folder, known, same)
+        folders, files = _listing(root, folder, known, same)
     except OSError as error:
         if not folder:
             raise
@@ -46,15 +52,15 @@ def walk(root: Path, folder: str, known: Mapping[str, str], same: list[str]) -> 
         return
     yield from files
     for name in folders:
-        yield from walk(root, f"{folder}{name}/", known, same)
+        yield from _walk(root, f"{folder}{name}/", known, same)
 
 
-def _listing(place: Path, folder: str, known: Mapping[str, str], same: list[str]) -> tuple[list[str], list[File]]:
+def _listing(root: str, folder: str, known: Mapping[str, str], same: list[str]) -> tuple[list[str], list[File]]:
     """The folders in a folder, and its notes but those that are as they are known, whose paths go to `same`.
 
     Relative to the folder's handle a stat costs a fifth less than by its path, and there are many.
     """
-    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = os.open(f"{root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     folders: list[str] = []
     files: list[File] = []
     try:

@@ -18,7 +18,7 @@ from memem.text import etag
 from memem.vault import note
 from memem.vault.conflicts import git_at_work
 from memem.vault.exchange import exchange
-from memem.vault.listing import File, walk
+from memem.vault.listing import File, differing
 from memem.vault.note import content_hash
 from memem.vault.seen import remember, was_seen
 from memem.vault.temporary import alone, before_exchange, copy_of, sweep, take_away, temporary
@@ -72,9 +72,8 @@ class Vault:
                 f"the vault is not there: {self.root}. Mount it, or set MEMEM_OBSIDIAN_VAULT; "
                 f"to begin a new one: mkdir -p {self.root}"
             )
-        same: list[str] = []
         try:
-            return list(walk(self.root, "", known, same)), same
+            return differing(str(self.root), known)
         except OSError as error:
             raise _unavailable(self.root, error) from error
 

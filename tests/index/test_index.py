@@ -278,3 +278,73 @@ def test_an_index_knows_when_its_file_was_replaced(tmp_path):
     memory = memory_index()
     assert memory.current
     memory.close()
+
+
+PLACE = Scope(id="a", names=("a", GENERAL))
+
+
+def led(index, most):
+    return [item.memory.id for item in index.leading(PLACE, ("directive",), ["stood"], most)]
+
+
+def test_a_session_is_led_by_the_weightiest_notes_and_by_all_that_stand(index):
+    index.put(entry("identity.md"), memory("who", id="identity", project="a", layer=0))
+    index.put(entry("rule.md"), memory("rule", id="rule", kind="directive", importance=1, project=GENERAL))
+    index.put(entry("stood.md"), memory("stood", id="stood", importance=1, project="a"))
+    for number in range(20):
+        kept = {"importance": 5 if number == 7 else 2, "updated": f"2026-01-{number + 1:02}"}
+        index.put(entry(f"{number}.md"), memory(f"note {number}", id=f"n{number:02}", project="a", **kept))
+    assert led(index, 2) == ["identity", "n07", "rule", "stood"]  # the identity is among the two weightiest
+    assert led(index, 3) == ["identity", "n07", "n19", "rule", "stood"]
+    everything = [item.memory.id for item in index.in_scope(PLACE)]
+    assert sorted(led(index, 100)) == sorted(everything)
+
+
+def test_what_may_not_be_told_takes_no_place_of_what_may(index):
+    for number, fields in enumerate(
+        ({"trust": "web"}, {"tags": ("unconfirmed",)}, {"status": "superseded"}, {"project": "b"}, {"layer": 3})
+    ):
+        note = {"project": "a", "importance": 5} | fields
+        index.put(entry(f"{number}.md"), memory(f"no {number}", id=f"no{number}", **note))
+    index.put(entry("broken.md").replace(problem="cut short"), memory("broken", id="no9", project="a", importance=5))
+    index.put(entry("yes.md"), memory("yes", id="yes", project="a", importance=1))
+    assert led(index, 1) == ["yes"]
+
+
+def test_every_version_of_a_leading_note_is_there(index):
+    index.put(entry("old.md"), memory("old", id="same", project="a", importance=5, updated="2026-01-01"))
+    index.put(entry("new.md"), memory("new", id="same", project="a", importance=1, updated="2026-02-01"))
+    index.put(entry("other.md"), memory("other", id="other", project="a", importance=4))
+    assert led(index, 1) == ["same", "same"]
+
+
+def segments(index):
+    return index.connection.execute("SELECT count(DISTINCT segid) FROM terms_idx").fetchone()[0]
+
+
+def test_segments_are_brought_together_after_many_writes_only(tmp_path, monkeypatch):
+    index = open_writer(str(tmp_path))
+    for number in range(3):
+        with sqlite.transaction(index.connection):
+            index.put(entry(f"{number}.md"), memory(f"Redis {number}"))
+    index.tidy()
+    assert segments(index) == 3
+    monkeypatch.setattr("memem.index.writer._MANY", 3)
+    other = open_writer(str(tmp_path))
+    sqlite.wait_at_most(index.connection, 0)
+    with sqlite.transaction(other.connection):
+        index.tidy()  # not while another writes
+    assert segments(index) == 3
+    index.tidy()
+    assert segments(index) == 1
+    other.close()
+    assert len(found(index, "redis")) == 3
+    index.close()
+
+
+def test_files_that_have_settled_are_told_from_the_others(index):
+    index.put(entry("a.md").replace(settled=True), memory("one"))
+    index.put(entry("b.md"), memory("two"))
+    assert (index.settled(), index.unsettled()) == ({"a.md": "1-1-1"}, {"b.md": "1-1-1"})
+    index.refresh(entry("b.md").replace(settled=True))
+    assert (list(index.settled()), index.unsettled()) == (["a.md", "b.md"], {})

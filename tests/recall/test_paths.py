@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from memem.index.schema import glob_name
 from memem.recall.paths import File, names
 
 
@@ -88,3 +91,13 @@ def test_text_names_the_file(text: str) -> None:
 )
 def test_text_names_another_file(text: str) -> None:
     assert not names(text, "src/shop/price.py")
+
+
+STEPS = st.lists(st.sampled_from(["a", "b.py", "*", "**", "?", "*.py", "a*", "", ".", " "]), min_size=1, max_size=5)
+
+
+@given(STEPS.map("/".join), STEPS.map("/".join))
+def test_a_glob_concerns_only_files_whose_path_holds_its_name(glob: str, path: str) -> None:
+    file = File([path])
+    if file.closeness([glob]):
+        assert glob_name(glob) in ("", *file.parts)
