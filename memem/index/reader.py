@@ -96,12 +96,15 @@ class Index:
     def search(self, terms: Terms, limit: int, scope: Scope | None = None, use: str = LIVE) -> list[Candidate]:
         """Notes with any of the terms, best first by BM25.
 
-        `scope` restricts them to its memories, `use` to those in force (LIVE) or fit to be shown unasked (AUTOMATIC).
+        `scope` restricts them to its memories, `use` to those in force (LIVE) or fit to be shown unasked (AUTOMATIC);
+        with "" history is found as well.
         """
         words = (*terms.words, *terms.compounds)
         if not words:
             return []
-        match = " AND ".join((*([within(scope)] if scope else []), f"scope : {quote(use)}", any_of(words)))
+        limits = [within(scope)] if scope else []
+        limits += [f"scope : {quote(use)}"] if use else []
+        match = " AND ".join((*limits, any_of(words)))
         return [_candidate(row, float(row["score"])) for row in self.connection.execute(_SEARCH, (match, limit))]
 
     def count(self, word: str) -> int:
