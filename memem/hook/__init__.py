@@ -28,6 +28,7 @@ class Event(Value):
     answer: Callable[[Call], str]
     modes: tuple[str, ...] = ("auto",)
     seconds: int = 4  # below the timeout in hooks.json
+    measured: bool = False  # runs in a session that is held out as well, and injects nothing there
 
 
 def _session_start(call: Call) -> str:
@@ -62,8 +63,8 @@ def _agent_started(call: Call) -> str:
 
 # Argument of the shim → answer. Each function imports what only its event needs.
 EVENTS: Mapping[str, Event] = {
-    "SessionStart": Event(answer=_session_start, modes=("auto", "tool"), seconds=8),
-    "UserPromptSubmit": Event(answer=_prompt),
+    "SessionStart": Event(answer=_session_start, modes=("auto", "tool"), seconds=8, measured=True),
+    "UserPromptSubmit": Event(answer=_prompt, measured=True),
     "PreToolUse": Event(answer=_before_read),
     "AgentCall": Event(answer=_agent_called),  # PreToolUse as well, of the tool that starts a sub-agent
     "SubagentStart": Event(answer=_agent_started),
@@ -89,7 +90,8 @@ def respond(event: str, payload: Mapping[str, Any], environ: Mapping[str, str]) 
     if known is None or config.injection_mode not in known.modes:
         return ""
     try:
-        return known.answer(Call(config=config, payload=payload, environ=environ))
+        call = Call(config=config, payload=payload, environ=environ)
+        return "" if call.held and not known.measured else known.answer(call)
     except TooNew:
         return ""  # the tools say what is needed
 

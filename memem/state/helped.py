@@ -18,6 +18,7 @@ _CREATE = """
 _PUT = "INSERT OR REPLACE INTO helped VALUES (?, ?, ?, ?, ?)"
 _USES = "SELECT memory, count(*) FROM helped WHERE sign != '' AND held = 0 AND memory IN ({}) GROUP BY memory"
 _ALL_USES = "SELECT memory, count(*) FROM helped WHERE sign != '' AND held = 0 GROUP BY memory"
+_READ_AT = "SELECT session, max(at) FROM helped GROUP BY session"
 _SHARES = "SELECT held, sign, count(*) FROM helped GROUP BY held, sign"
 
 
@@ -46,6 +47,14 @@ def uses(connection: sqlite.Connection, memories: Sequence[str] | None = None) -
         if memories is None:
             return dict(connection.execute(_ALL_USES).fetchall())
         return dict(connection.execute(_USES.format(",".join("?" * len(memories))), tuple(memories)).fetchall())
+    except sqlite.Error:
+        return {}
+
+
+def read_at(connection: sqlite.Connection) -> dict[str, int]:
+    """When each session was compared last, in seconds."""
+    try:
+        return dict(connection.execute(_READ_AT).fetchall())
     except sqlite.Error:
         return {}
 
