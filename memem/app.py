@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memem.active import ActiveSlice, Task
+from memem.dates import end_of, named
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
 from memem.graph import Graph
 from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
@@ -18,6 +20,7 @@ from memem.project import find_checkout
 from memem.recall import slices
 from memem.recall.paths import File
 from memem.slicing import Slicing
+from memem.state import helped
 from memem.stores import verb
 from memem.value import Value
 
@@ -102,11 +105,18 @@ class Memem(Graph, Slicing):
         return find_conflicts(self.index)
 
     @verb
-    def search(self, text: str, limit: int = 10, scope: str = "", *, strict: bool = False) -> Slice:
-        """Memories about a text, all layers; those of the scope first, or only those with `strict`."""
+    def search(self, text: str, limit: int = 10, scope: str = "", *, strict: bool = False, as_of: str = "") -> Slice:
+        """Memories about a text, all layers; those of the scope first, or only those with `strict`.
+
+        With `as_of` (a date or time, ISO 8601) what was valid then, whatever became of it.
+        """
         self._freshen()
         query = Query(text=_question(text), scope=self.scope(scope), limit=_bounded(limit, 50), strict=strict)
-        return slices.for_search(self.index, query).replace(warnings=self.warnings())
+        query = query.replace(at=end_of(as_of) if as_of else "", when=named(text, datetime.now(UTC).date()))
+        return slices.for_search(self.index, query, self._uses).replace(warnings=self.warnings())
+
+    def _uses(self, ids: Sequence[str]) -> Mapping[str, int]:
+        return helped.uses(self.state.connection, ids) if self.state else {}
 
     @verb
     def get(self, ids: Sequence[str]) -> tuple[list[Memory], list[str]]:

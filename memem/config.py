@@ -70,6 +70,12 @@ class Config(Value):
         "MEMEM_SESSION_START_BUDGET MEMEM_SESSION_START_PROMPT_BUDGET",
         "Size of the session start block, in UTF-16 units (at most 9500; 0 for none).",
     )
+    holdout: int = option(
+        0,
+        "MEMEM_HOLDOUT",
+        "Percent of sessions, chosen by their id, in which the hooks inject nothing but note what they would have, so "
+        "that `memem stats` can compare.",
+    )
     prompt_limit: int = option(3, "MEMEM_PROMPT_LIMIT", "Most memories injected for one prompt.")
     prompt_budget: int = option(
         4000, "MEMEM_PROMPT_BUDGET", "Size of what one prompt injects, in UTF-16 units (at most 9500; 0 for none)."

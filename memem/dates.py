@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from memem.errors import BadInput
 from memem.value import Value
 
 _MONTHS = (
@@ -66,6 +67,20 @@ def named(text: str, today: date) -> When | None:
             if month >= 0 and day <= 31:
                 return When(year=int(parts.get("year") or 0), month=month, day=day)
     return _relative(text, today)
+
+
+def end_of(at: str) -> str:
+    """The last second (UTC) of a day, or a time itself, as notes write it.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    try:
+        time = datetime.fromisoformat(f"{at}T23:59:59" if len(at) == len("2026-01-31") else at)
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        return time.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"{at[:40]!r} is no date: write it like 2026-01-31.") from error
 
 
 def seconds(at: str) -> float | None:

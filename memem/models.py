@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from memem.value import Value
+from memem.value import TYPE_CHECKING, Value
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Fits(Protocol):
+        """A time, as far as somebody named it."""
+
+        def fits(self, at: str) -> float:
+            """How well an ISO 8601 time fits, from 0 to 1."""
+
 
 KINDS = (
     "decision", "convention", "preference", "fact", "environment", "quirk", "fix", "failure", "procedure",
@@ -84,6 +94,8 @@ class Query(Value):
     limit: int = 10
     budget: int = 9500  # UTF-16 units of the block; 0 leaves room for nothing
     strict: bool = False  # only the scope's own memories
+    when: Fits | None = None  # a time that the words name
+    at: str = ""  # a time (ISO 8601) to ask what was valid then; "" asks what is valid now
 
 
 class Candidate(Value):
@@ -97,6 +109,7 @@ class Candidate(Value):
     problem: str = ""  # why the note may not say what its author meant
     score: float = 0.0
     reasons: tuple[str, ...] = ()
+    signals: tuple[tuple[str, float, float], ...] = ()  # name, value and weight of what the score is made of
 
 
 class Slice(Value):

@@ -19,6 +19,7 @@ from memem.project import find_checkout
 from memem.recall import steps
 from memem.recall.render import body_size
 from memem.recall.steps import Occasion
+from memem.state import helped
 from memem.state.events import relevant_ids
 from memem.state.store import State
 
@@ -26,6 +27,7 @@ KINDS = ("preference", "convention")
 MOST_UNITS = 2000  # UTF-16 units of their bodies, beside identity, directives and blockers
 MOST = 8
 _FIXED = "directive"
+_HELPED_WEIGHT = 3  # prompts that it was relevant to
 
 
 def renew(config: Config, folder: str, scope: Scope, index: IndexWriter, state: State, now: float) -> bool:
@@ -46,12 +48,20 @@ def renew(config: Config, folder: str, scope: Scope, index: IndexWriter, state: 
     basis = f"{day} {_digest(fixed)}"
     # Until it is due the choice only grows: a rule that was just saved need not wait for tomorrow.
     kept = chosen if basis == stood else ()
-    chosen = choose(index.of_kinds(scope, KINDS), relevant_ids(config.dir), kept)
+    chosen = choose(index.of_kinds(scope, KINDS), _uses(config, state), kept)
     told = host.told(files)
     found = index.in_scope(scope) if told else ()
     hashes = {item.memory.id: item.hash for item in found if told.says(item.memory.lesson)}
     state.stand(scope.id, (basis, stamp), chosen, hashes)
     return True
+
+
+def _uses(config: Config, state: State) -> dict[str, int]:
+    """How often memories were relevant to prompts; a session in which they were seen to help counts for several."""
+    uses = relevant_ids(config.dir)
+    for memory, count in helped.uses(state.connection).items():
+        uses[memory] = uses.get(memory, 0) + _HELPED_WEIGHT * count
+    return uses
 
 
 def choose(found: Sequence[Candidate], uses: Mapping[str, int], kept: Sequence[str] = ()) -> list[str]:

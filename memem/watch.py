@@ -159,9 +159,8 @@ class Watcher:
             there = _identity(self._memem.vault.root)
             if there == _NOTHING:
                 self._watched = _NOTHING
-            elif there != self._watched or self._lost.is_set():
-                if self._observe():
-                    self._unknown = told = True  # what happened before it was watched nobody told
+            elif (there != self._watched or self._lost.is_set()) and self._observe():
+                self._unknown = told = True  # what happened before it was watched nobody told
             if there == _NOTHING:
                 continue
             if self._is_due():

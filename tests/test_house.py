@@ -34,8 +34,9 @@ HOOK_LOADS = set(
     _stat genericpath os os.path posixpath stat
     memem memem.config memem.errors memem.hook memem.hook.call memem.hook.prompts memem.off
     memem.index memem.index.reader memem.index.schema memem.models
-    memem.project memem.recall memem.recall.evidence memem.recall.render memem.recall.slices memem.recall.steps
-    memem.sqlite memem.state memem.state.store memem.text memem.value
+    memem.project memem.recall memem.recall.evidence memem.recall.ranking memem.recall.render
+    memem.recall.slices memem.recall.steps
+    memem.sqlite memem.state memem.state.helped memem.state.store memem.text memem.value
     """.split()
 )
 

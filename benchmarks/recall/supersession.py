@@ -10,8 +10,10 @@ own. Twice: the later draft names what it supersedes, and it does not, so that t
 - the templates below with the values of ten projects: one frame ten times, which nobody writes, so that every
   history is surrounded by nine distractors.
 
-`lost` are current facts that the gate took for replaced by one about another subject, `pairs` those of two facts
-of which one was. DATA, a JSON list of {"before", "after", "question"}, replaces the histories.
+`first` is the share of questions whose first answer is the current fact, `ahead` of those where it comes before all
+that it replaced, though another fact may be first. `lost` are current facts that the gate took for replaced by one
+about another subject, `pairs` those of two facts of which one was. DATA, a JSON list of {"before", "after",
+"question"}, replaces the histories.
 """
 
 from __future__ import annotations
@@ -74,7 +76,14 @@ _TEMPLATES = (
 
 
 _HERE = Path(__file__).resolve().parent
-_COLUMNS = (("seen", "seen"), ("first", "first"), ("injected", "shown"), ("outdated", "outdated"), ("lost", "lost"))
+_COLUMNS = (
+    ("seen", "seen"),
+    ("first", "first"),
+    ("ahead", "ahead"),
+    ("injected", "shown"),
+    ("outdated", "outdated"),
+    ("lost", "lost"),
+)
 
 
 class History(NamedTuple):
@@ -144,7 +153,9 @@ def told_apart(found: Sequence[History], beside: Sequence[Pair], *, told: bool) 
                 chain.append(outcome.memory.id)
             chains.append(chain)
         for history, chain in zip(found, chains, strict=True):
-            rates["first"].append(float(memem.search(history.question, 5).ids[:1] == chain[-1:]))
+            found_ids = memem.search(history.question, 10).ids
+            rates["first"].append(float(found_ids[:1] == chain[-1:]))
+            rates["ahead"].append(float([memory for memory in found_ids if memory in chain][:1] == chain[-1:]))
             query = Query(text=history.question, scope=memem.scope(), limit=3)
             shown = slices.for_prompt(memem.index, query, "", lambda _: {}).ids
             rates["shown"].append(float(chain[-1] in shown))
@@ -177,7 +188,13 @@ def compared(title: str, found: Sequence[History], beside: Sequence[Pair] = ()) 
     for name, suffix in (("memem, told", "_told"), ("memem, not told", "")):
         rates = told_apart(found, beside, told=not name.endswith("not told"))
         print(f"{name:<24}" + "".join(f"{mean(rates[key]):>11.1%}" for key in rates))
-        named = {"current_first": "first", "superseded_injected": "outdated", "lost": "lost", "pairs_lost": "pairs"}
+        named = {
+            "current_first": "first",
+            "current_ahead": "ahead",
+            "superseded_injected": "outdated",
+            "lost": "lost",
+            "pairs_lost": "pairs",
+        }
         figures |= {f"{label}{suffix}": mean(rates[key]) for label, key in named.items()}
     print()
     return figures

@@ -58,19 +58,25 @@ def save(memem: Any, /, text: str, scope: str, as_json: bool, dry_run: bool, **f
 @click.argument("query")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 50))
 @click.option("--strict", is_flag=True, help="Only this project and `general`.")
+@click.option("--as-of", default="", metavar="DATE", help="What was valid at the end of that day (2026-01-31).")
 @click.option("--explain", is_flag=True, help="Also each score, and what it is made of.")
 @scope_option
 @json_option
 @click.pass_obj
-def search(memem: Any, /, query: str, limit: int, scope: str, as_json: bool, strict: bool, explain: bool) -> None:
+def search(
+    memem: Any, /, query: str, limit: int, scope: str, as_json: bool, strict: bool, explain: bool, as_of: str
+) -> None:
     """Find memories about QUERY, one line each.
 
     \b
     Example: memem search "redis port"
     """
-    found = memem().search(query, limit, scope, strict=strict)
+    found = memem().search(query, limit, scope, strict=strict, as_of=as_of)
     if as_json:
-        own = [{"score": round(item.score, 4), "reasons": item.reasons, "path": item.path} for item in found.found]
+        own = [
+            {"score": round(item.score, 4), "reasons": item.reasons, "signals": item.signals, "path": item.path}
+            for item in found.found
+        ]
         emit([{**item.memory.as_dict(), **more} for item, more in zip(found.found, own, strict=True)])
     elif explain:
         click.echo(render.explained(found))

@@ -39,6 +39,14 @@ def stats(memem: Any, /, scope: str, as_json: bool) -> None:
         _bars(title, found[name])
     outcomes = found["outcomes"]
     click.echo(f"\n{outcomes['prompts']} prompts seen, {outcomes['served']} served, {outcomes['silent']} in silence")
+    for name, group in (("injected", "injected"), ("held out", "held_out")):
+        seen = found["help"].get(group, {"compared": 0})
+        if seen["compared"]:
+            signs = ", ".join(f"{count} by {sign}" for sign, count in seen["by_sign"].items())
+            used = f"{seen['used']} of {seen['compared']} used later in the session" + (f" ({signs})" if signs else "")
+            click.echo(f"{name}: {used}, at most {seen['false_at_most']:.0%} beside the point")
+    if found["help"]:
+        click.echo(f"about {found['help']['tokens_injected']} tokens injected")
     for day, counts in list(found["by_day"].items())[-14:]:
         click.echo(f"  {day}  {counts['served']:>4} of {counts['prompts']}")
 

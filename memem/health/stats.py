@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from memem.app import Memem
+from memem.health.helped import report
 from memem.state.events import by_day, outcomes
 
 
@@ -23,6 +24,7 @@ def stats(memem: Memem, scope: str = "*") -> dict[str, Any]:
         "by_layer": dict(sorted(Counter(f"L{memory.layer}" for memory in memories).items())),
         "by_origin": _counted(memory.source_type for memory in memories),
         "outcomes": outcomes(memem.config.dir),
+        "help": report(memem),
         "by_day": {
             day: {"prompts": seen, "served": served} for day, (seen, served) in by_day(memem.config.dir).items()
         },

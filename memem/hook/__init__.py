@@ -29,6 +29,7 @@ class Event(Value):
     answer: Callable[[Call], str]
     modes: tuple[str, ...] = ("auto",)
     seconds: int = 4  # below the timeout in hooks.json
+    measured: bool = False  # runs in a session that is held out as well, and injects nothing there
 
 
 def _session_start(call: Call) -> str:
@@ -63,8 +64,8 @@ def _agent_started(call: Call) -> str:
 
 # Argument of the shim → answer. Each function imports what only its event needs.
 EVENTS: Mapping[str, Event] = {
-    "SessionStart": Event(answer=_session_start, modes=("auto", "tool"), seconds=8),
-    "UserPromptSubmit": Event(answer=_prompt),
+    "SessionStart": Event(answer=_session_start, modes=("auto", "tool"), seconds=8, measured=True),
+    "UserPromptSubmit": Event(answer=_prompt, measured=True),
     "PreToolUse": Event(answer=_before_read),
     "AgentCall": Event(answer=_agent_called),  # PreToolUse as well, of the tool that starts a sub-agent
     "SubagentStart": Event(answer=_agent_started),
@@ -95,7 +96,7 @@ def respond(event: str, payload: Mapping[str, Any], environ: Mapping[str, str]) 
             turn_off(config.dir, call.session)  # so that its transcript is left alone later
         return ""
     try:
-        return known.answer(call)
+        return "" if call.held and not known.measured else known.answer(call)
     except TooNew:
         return ""  # the tools say what is needed
 

@@ -46,6 +46,15 @@ class Call(Value):
         return self.session if not agent else f"{self.session}.{_id(agent)}" if self.session and _id(agent) else ""
 
     @property
+    def held(self) -> bool:
+        """Whether this session is held out: nothing is injected, what would have been is noted."""
+        if self.config.holdout <= 0 or not self.session:
+            return False
+        from binascii import crc32
+
+        return crc32(self.session.encode()) % 100 < self.config.holdout
+
+    @property
     def folder(self) -> str:
         """The folder of the session's project. It stays when the agent changes to another; a sub-folder refines it."""
         here = self.word("cwd")
@@ -103,8 +112,12 @@ class Call(Value):
             return tuple(found)  # locked by a writer: the memory may be shown once more
         return tuple(item for item in found if item.memory.id in fresh)
 
-    def record(self, event: str, served: int, ids: Sequence[str] | None = None, agent: str = "") -> None:
+    def record(
+        self, event: str, served: int, ids: Sequence[str] | None = None, agent: str = "", shown: Sequence[str] = ()
+    ) -> None:
         """Leave a line in the trail: how many were served, and for later events of the session which ids.
+
+        `shown` are the ids of what was injected, or would have been in a session that is held out.
 
         The trail holds no word of a prompt. One that is lost costs nothing but the counts.
         """
@@ -114,6 +127,8 @@ class Call(Value):
 
             names = ", ".join(encode(name[:LONGEST_NAME]) for name in ids[:_MOST_IDS])
             parts.append(f'"session": {encode(self.session)}, "ids": [{names}]')
+            parts += [f'"shown": [{", ".join(encode(name[:LONGEST_NAME]) for name in shown)}]'] if shown else []
+            parts += ['"held": true'] if shown and self.held else []
             parts += [f'"agent": {encode(agent[:LONGEST_NAME])}'] if agent else []
         try:
             handle = os.open(self.config.state_path(TRAIL), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

@@ -45,7 +45,7 @@ def session_start(call: Call) -> str:
     if state and call.session and call.word("source") in _CONTEXT_LOST:
         state.forget_shown(call.session, time.time())
     index = call.index()
-    if index is None or config.injection_mode == "tool":
+    if index is None or config.injection_mode == "tool" or call.held:
         return answer("SessionStart", introduction, welcome)
     query = call.query(index, limit=config.session_start_limit, budget=config.session_start_budget)
     # The sync that starts beside this hook reads what was edited while no session ran; it is worth a moment's wait.
@@ -83,21 +83,33 @@ def prompt(call: Call) -> str:
 
     def shown(relevant: Sequence[Candidate]) -> Mapping[str, str]:
         topic.extend(candidate.memory.id for candidate in relevant)
-        state = call.state() if call.context else None
-        opened.extend([state] if state else [])
-        if state is None:
+        if not opened and call.context and (state := call.state()):
+            opened.append(state)
+        if not opened:
             return {}
+        state = opened[0]
         _, told = _prepared(state, query.scope.id)
         seen = _still_shown(call, state.shown(call.context), topic)
         return {**seen, **{item.memory.id: item.etag for item in relevant if is_told(item, told)}}
 
     query = call.query(index, text, limit=config.prompt_limit, budget=config.prompt_budget)
-    found = for_prompt(index, query, config.memory_root, shown)
-    told = answer("UserPromptSubmit", prompt_block(found))
+
+    def helpful(ids: Sequence[str]) -> Mapping[str, int]:
+        if len(ids) < 2:  # use breaks ties, and there are none
+            return {}
+        from memem.state.helped import uses
+
+        opened.extend([state] if not opened and call.context and (state := call.state()) else [])
+        return uses(opened[0].connection, ids) if opened else {}
+
+    found = for_prompt(index, query, config.memory_root, shown, helpful)
+    held = call.held
+    told = "" if held else answer("UserPromptSubmit", prompt_block(found))
     if opened:
         call.mark_shown(opened[0], found.found)
     counts = topic or len(query_terms(text[:1000], _TOPIC_WORDS).words) >= _TOPIC_WORDS
-    call.record("prompt", len(found.found), topic if counts else None)
+    given = [item.memory.id for item in found.found]
+    call.record("prompt", 0 if held else len(given), topic if counts else None, shown=given)
     return told
 
 

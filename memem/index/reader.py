@@ -103,12 +103,15 @@ class Index:
     def search(self, terms: Terms, limit: int, scope: Scope | None = None, use: str = LIVE) -> list[Candidate]:
         """Notes with any of the terms, best first by BM25.
 
-        `scope` restricts them to its memories, `use` to those in force (LIVE) or fit to be shown unasked (AUTOMATIC).
+        `scope` restricts them to its memories, `use` to those in force (LIVE) or fit to be shown unasked (AUTOMATIC);
+        with "" history is found as well.
         """
         words = (*terms.words, *terms.compounds)
         if not words:
             return []
-        match = f"{fit(use, scope)} AND {any_of(words)}"
+        match = any_of(words)
+        if use or scope:
+            match = f"{fit(use, scope)} AND {match}"
         return [_candidate(row, float(row[-1])) for row in self.connection.execute(_SEARCH, (match, limit))]
 
     def count(self, word: str) -> int:

@@ -111,8 +111,11 @@ def scope_terms(memory: Memory) -> str:
 
 
 def uses(use: str) -> tuple[str, ...]:
-    """The terms under which memories of a use stand: what may be shown unasked is in force as well."""
-    return (AUTOMATIC,) if use == AUTOMATIC else (LIVE, AUTOMATIC)
+    """The terms under which memories of a use stand; of no use in particular all stand, what is history as well.
+
+    What may be shown unasked is in force, too.
+    """
+    return (AUTOMATIC,) if use == AUTOMATIC else (LIVE, AUTOMATIC) if use else ("", LIVE)
 
 
 def glob_name(glob: str) -> str:

@@ -89,18 +89,39 @@ def _is_common(word: str) -> bool:
     return len(word) < 2 or _root(word) in _COMMON_ROOTS
 
 
+class Evidence(Value):
+    """What speaks for a memory: its score before the floor, the words of the prompt that it holds, and why."""
+
+    score: float
+    matched: frozenset[str]
+    reasons: tuple[str, ...]
+
+
 def relevant(text: str, index: Index, scope: Scope) -> list[Candidate]:
-    """The memories of a scope that are about the prompt, best first; usually none."""
+    """The memories of a scope that there is enough evidence for, scored by it, the best first; usually none."""
+    found, evidence = sifted(text, index, scope)
+    scored = [item.replace(score=evidence[item.row].score, reasons=evidence[item.row].reasons) for item in found]
+    return sorted(scored, key=lambda candidate: -candidate.score)
+
+
+def sifted(text: str, index: Index, scope: Scope) -> tuple[list[Candidate], dict[int, Evidence]]:
+    """The memories of a scope that there is enough evidence for, as BM25 found them, and that evidence by row."""
     prompt = weigh(text, index)
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
     found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
-    if not found:
-        return []
-    matches = _matches(prompt, index, found)
-    scored = [_scored(candidate, prompt, matches[candidate.row]) for candidate in found]
+    evidence = _judged(prompt, index, found)
     least = floor(prompt.notes - _BACKGROUND_NOTES)
-    kept = [candidate for candidate in scored if candidate.score >= least]
-    return sorted(kept, key=lambda candidate: -candidate.score)
+    return [candidate for candidate in found if evidence[candidate.row].score >= least], evidence
+
+
+def judged(text: str, index: Index, found: Sequence[Candidate]) -> dict[int, Evidence]:
+    """The evidence for each of some candidates, by row."""
+    return _judged(weigh(text, index), index, found) if found else {}
+
+
+def _judged(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[int, Evidence]:
+    matches = _matches(prompt, index, found) if found else {}
+    return {candidate.row: _weighed(candidate, prompt, matches[candidate.row]) for candidate in found}
 
 
 def floor(notes: int) -> float:
@@ -129,7 +150,7 @@ def _matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[i
     return matches
 
 
-def _scored(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Candidate:
+def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Evidence:
     # A text of ten times as many words holds any of them ten times as often: the excess is no evidence.
     length = len(candidate.memory.title) + len(candidate.memory.body)
     excess = max(0.0, log(length / _LONG_NOTE)) if length else 0.0
@@ -147,7 +168,7 @@ def _scored(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Candida
     if coverage < _LEAST_COVERAGE:  # words of one trade keep company: in a long prompt some always match
         score = 0.0
     reasons = (f"matches {', '.join(matched[:6])}", f"covers {coverage:.0%}")
-    return candidate.replace(score=score, reasons=reasons)
+    return Evidence(score=score, matched=frozenset(matched), reasons=reasons)
 
 
 def _log_ways(choices: int, taken: int) -> float:

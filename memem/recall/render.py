@@ -64,10 +64,17 @@ def index_line(memory: Memory) -> str:
 def explained(found: Slice) -> str:
     """What a search found, each with its score and what that is made of."""
     lines = [
-        f"{_index_entry(candidate.memory, found)}\n  {candidate.score:.2f} = {', '.join(candidate.reasons)}"
+        f"{_index_entry(candidate.memory, found)}\n  {candidate.score:.2f} = {_formula(candidate)}"
+        f"\n  {quoted(', '.join(candidate.reasons))}"
         for candidate in found.found
     ]
     return "\n".join(lines) or compact_index(found)
+
+
+def _formula(candidate: Candidate) -> str:
+    """Every signal of a score with its value and weight: the first two are summed, the others raise the sum."""
+    terms = [f"{name} {value:.2f} × {weight:.2g}" for name, value, weight in candidate.signals]
+    return f"({' + '.join(terms[:2])}) × (1 + {' + '.join(terms[2:])})"
 
 
 def prompt_block(found: Slice) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from memem.index.schema import AUTOMATIC, LIVE
 from memem.models import Candidate, Query, Slice
 from memem.recall import steps
-from memem.recall.evidence import relevant
+from memem.recall.evidence import judged, relevant, sifted
+from memem.recall.ranking import rank
 from memem.recall.steps import Occasion
 from memem.text import query_terms, terms
 from memem.value import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from memem.index.reader import Index
 
     Shown = Callable[[Sequence[Candidate]], Mapping[str, str]]  # relevant candidates → ids shown before, with etags
+    Uses = Callable[[Sequence[str]], Mapping[str, int]]  # ids → how often they helped
 
 _WIDE = 4  # candidates fetched for each one asked for, since steps drop some
 _MOST_CLOSE = 50
@@ -24,13 +26,18 @@ STANDING_KINDS = ("directive", "blocker")
 NOTHING: Mapping[str, str] = {}
 
 
-def for_prompt(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
+def _unknown(ids: Sequence[str]) -> Mapping[str, int]:
+    return {}
+
+
+def for_prompt(index: Index, query: Query, vault: str, shown: Shown, uses: Uses = _unknown) -> Slice:
     """What to volunteer for a prompt: the relevant few that the session has not seen, or nothing.
 
     `shown` is asked, with what is relevant, only when there is something to show: most prompts are answered with
-    silence.
+    silence. `uses` tells how often memories helped.
     """
-    return _unseen(query, vault, shown, relevant(query.text, index, query.scope))
+    found, evidence = sifted(query.text, index, query.scope)
+    return _unseen(query, vault, shown, rank(query, found, evidence, uses([item.memory.id for item in found])))
 
 
 def for_file(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
@@ -120,15 +127,22 @@ def is_behind(found: Sequence[Candidate], vault: str) -> bool:
     return any(steps.is_stale(candidate, vault) for candidate in found)
 
 
-def matching(index: Index, query: Query, most: int) -> list[Candidate]:
-    """What shares words with a question and may be shown for it, those of the scope first among equals."""
-    return steps.in_scope(Occasion(query=query), _matching(index, query, most, AUTOMATIC))
+def matching(index: Index, query: Query, most: int, uses: Uses = _unknown) -> list[Candidate]:
+    """What shares words with a question and may be shown for it, best first."""
+    return _ranked(index, query, _matching(index, query, most, AUTOMATIC), uses)
 
 
-def for_search(index: Index, query: Query) -> Slice:
-    """An explicit search, through all projects (the scope's own first) and all layers."""
-    found = steps.run(Occasion(query=query), _matching(index, query, query.limit * _WIDE, LIVE), steps.SEARCH_STEPS)
+def for_search(index: Index, query: Query, uses: Uses = _unknown) -> Slice:
+    """An explicit search, through all projects and all layers; with `query.at` of what was valid then."""
+    use = "" if query.at else LIVE
+    found = _ranked(index, query, _matching(index, query, query.limit * _WIDE, use), uses)
+    found = steps.run(Occasion(query=query), found, steps.HISTORY_STEPS if query.at else steps.SEARCH_STEPS)
     return Slice(query=query, found=tuple(found))
+
+
+def _ranked(index: Index, query: Query, found: list[Candidate], uses: Uses) -> list[Candidate]:
+    evidence = judged(query.text, index, found)
+    return rank(query, found, evidence, uses([candidate.memory.id for candidate in found]))
 
 
 def _unseen(query: Query, vault: str, shown: Shown, found: list[Candidate]) -> Slice:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from memem.models import NOTE_BYTES, UNCONFIRMED, UNTRUSTED, Candidate, Query
+from memem.models import NOTE_BYTES, UNCONFIRMED, UNTRUSTED, Candidate, Memory, Query
+from memem.recall.ranking import near, newer
 from memem.recall.render import LEAST_BODY, body_size, room
 from memem.text import etag, one_line
 from memem.value import TYPE_CHECKING, Value
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Step = Callable[["Occasion", list[Candidate]], list[Candidate]]
-
-# How an explicit search weighs what BM25 says (title 3, keys 2.5, body 1: see index/schema.py).
-WEIGHTS = {
-    "scope": 1.3,  # a memory of the scope that is asked from
-}
 
 
 class Occasion(Value):
@@ -48,24 +44,31 @@ def trusted(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
 
 
 def in_scope(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
-    """With `strict`, only the scope's own; otherwise those of the scope first among equals."""
-    scope = occasion.query.scope
-    if occasion.query.strict:
-        return [candidate for candidate in found if scope.holds(candidate.memory.project)]
-    weighted = [
-        _weighed(candidate, "scope") if scope.holds(candidate.memory.project) else _weighed(candidate)
-        for candidate in found
-    ]
-    return sorted(weighted, key=lambda candidate: -candidate.score)
+    """With `strict`, only the scope's own."""
+    query = occasion.query
+    return [candidate for candidate in found if not query.strict or query.scope.holds(candidate.memory.project)]
 
 
-def _weighed(candidate: Candidate, signal: str = "") -> Candidate:
-    """The candidate with its score times a signal's weight, and with both as reasons."""
-    reasons = (f"relevance {candidate.score:.2f}",) if not candidate.reasons else candidate.reasons
-    if not signal:
-        return candidate.replace(reasons=reasons)
-    weight = WEIGHTS[signal]
-    return candidate.replace(score=candidate.score * weight, reasons=(*reasons, f"{signal} × {weight}"))
+def valid_then(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """What was known and in force at the time that is asked about, whatever became of it since."""
+    return [candidate for candidate in found if held_at(candidate.memory, occasion.query.at)]
+
+
+def held_at(memory: Memory, at: str) -> bool:
+    """Whether a memory was in force at a time (ISO 8601)."""
+    if (memory.valid_at or memory.created) > at or (memory.invalid_at and memory.invalid_at <= at):
+        return False
+    # When it was put away without a date, its last change is the latest that can have been.
+    return memory.live or bool(memory.invalid_at) or memory.updated > at
+
+
+def said_anew(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without the older of two statements about one thing, where the newer fits as well: one of them may be over."""
+    kept: list[Candidate] = []
+    for candidate in found:
+        if not any(newer(other, candidate) and near(other, candidate) for other in kept):
+            kept.append(candidate)
+    return kept
 
 
 def unseen(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
@@ -129,9 +132,11 @@ def within_budget(occasion: Occasion, found: list[Candidate]) -> list[Candidate]
 
 
 PROMPT_STEPS: tuple[Step, ...] = (
-    live, readable, not_archival, trusted, one_version, distinct, unseen, on_disk, within_limit, within_budget,
+    live, readable, not_archival, trusted, one_version, distinct, said_anew, unseen, on_disk, within_limit,
+    within_budget,
 )  # fmt: skip
 SEARCH_STEPS: tuple[Step, ...] = (live, in_scope, distinct, within_limit)
+HISTORY_STEPS: tuple[Step, ...] = (valid_then, in_scope, distinct, within_limit)
 SESSION_STEPS: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, on_disk)
 
 

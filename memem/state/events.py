@@ -12,6 +12,8 @@ import os
 import time
 from collections.abc import Iterator
 
+from memem.value import Value
+
 FILE_NAME = "events.jsonl"
 _MOST_BYTES = 4_000_000
 _END_OF_TIME = 2**36  # seconds; beyond lies no calendar
@@ -54,6 +56,29 @@ def relevant_ids(folder: str) -> dict[str, int]:
         except (ValueError, KeyError, TypeError):
             continue
     return uses
+
+
+class Shown(Value):
+    """A memory that a prompt of a session was given, or would have been if the session were not held out."""
+
+    memory: str
+    at: int
+    held: bool
+
+
+def shown(folder: str) -> dict[str, list[Shown]]:
+    """What the prompts of each session were given lately, sessions in order of their first."""
+    sessions: dict[str, list[Shown]] = {}
+    for line in _lines(folder):
+        try:
+            event = json.loads(line)
+            names = event["shown"] if event["event"] == "prompt" else []
+            for name in names:
+                one = Shown(memory=str(name), at=int(event["at"]) % _END_OF_TIME, held=bool(event.get("held")))
+                sessions.setdefault(str(event["session"]), []).append(one)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            continue
+    return sessions
 
 
 def rotate(folder: str, most: int = _MOST_BYTES) -> bool:

@@ -82,6 +82,7 @@ def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
                 {
                     "query": {"type": "string", "minLength": 1, "maxLength": 500},
                     "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
+                    "as_of": {"type": "string", "maxLength": 40, "description": "ISO date: what was valid then"},
                     "scope_id": SCOPE,
                 },
                 ("query",),
@@ -181,7 +182,8 @@ def save(memem: Memem, arguments: Arguments) -> str:
 
 def search(memem: Memem, arguments: Arguments) -> str:
     """memory_search."""
-    return render.compact_index(memem.search(arguments["query"], arguments["limit"], arguments.get("scope_id", "")))
+    query, limit, scope = arguments["query"], arguments["limit"], arguments.get("scope_id", "")
+    return render.compact_index(memem.search(query, limit, scope, as_of=arguments.get("as_of", "")))
 
 
 def get(memem: Memem, arguments: Arguments) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memem import __version__
+from memem.recall.ranking import SIGNALS
 
 from ..home import ROOT, SECONDS, Home
 
@@ -42,7 +43,8 @@ def test_saved_memory_is_found_listed_shown_and_on_disk(home: Home) -> None:
     assert (note["kind"], note["importance"], note["tags"], note["keys"]) == ("quirk", 4, ["infra"], ["cache"])
     assert note["id"][:8] in saved.stdout
     assert REDIS in home.run("search", "redis").stdout
-    assert "= relevance" in home.run("search", "redis", "--explain").stdout
+    explained = home.run("search", "redis", "--explain").stdout
+    assert all(f"{signal.name} " in explained for signal in SIGNALS)
     assert REDIS in home.run("get", note["id"][:8]).stdout
     assert note["id"][:8] in home.run("list").stdout
     assert f"→ {note['created'][:10]}" in home.run("timeline", note["id"]).stdout

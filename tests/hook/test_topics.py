@@ -87,4 +87,4 @@ def test_trail_names_memories_by_ids_only(home: Home) -> None:
     ids = [item.memory.id for item in memem.memories() if item.memory.body == REDIS]
     memem.close()
     assert [event.get("ids") for event in events] == [ids, [], None]
-    assert {key for event in events for key in event} == {"at", "event", "served", "session", "ids"}
+    assert {key for event in events for key in event} == {"at", "event", "served", "session", "ids", "shown"}

@@ -56,7 +56,9 @@ def test_history_archive_guesses_and_foreign_words_are_never_volunteered(fields:
 
 
 def test_no_more_than_the_limit_are_volunteered() -> None:
-    assert len(volunteered(*(tunnel(number) for number in range(9)))) == 3
+    sides = "north crane and buoy, south ferry and quay, east winch and mast, west keel and hull".split(", ")
+    notes = [memory(at, f"Redis staging tunnel: {side} of it need two days") for at, side in enumerate(sides)]
+    assert len(volunteered(*notes)) == 3
     assert volunteered(tunnel(1), limit=0) == []
 
 
@@ -144,6 +146,19 @@ def test_search_prefers_the_scope_and_reaches_beyond_it() -> None:
     assert slices.for_search(index, query()).ids[-1] == away.id
     assert away.id not in slices.for_search(index, query(strict=True)).ids
     assert len(slices.for_search(index, query()).ids) == 3
+
+
+def test_what_was_valid_then_is_found_by_a_date() -> None:
+    old = tunnel(1, status="superseded", replaced_by=tunnel(2).id, created="2026-01-01T00:00:00+00:00",
+                 invalid_at="2026-03-01T00:00:00+00:00")  # fmt: skip
+    new = tunnel(2, created="2026-03-01T00:00:00+00:00", supersedes=(old.id,))
+    away = tunnel(3, status="deprecated", created="2026-01-01T00:00:00+00:00", updated="2026-02-01T00:00:00+00:00")
+    index = filled(old, new, away)
+    assert slices.for_search(index, query()).ids == [new.id]
+    assert set(slices.for_search(index, query(at="2026-01-31T23:59:59+00:00")).ids) == {old.id, away.id}
+    assert slices.for_search(index, query(at="2026-02-20T23:59:59+00:00")).ids == [old.id]
+    assert slices.for_search(index, query(at="2026-03-01T23:59:59+00:00")).ids == [new.id]
+    assert slices.for_search(index, query(at="2025-12-31T23:59:59+00:00")).ids == []
 
 
 @pytest.mark.parametrize("text", ["not now", "the", "を", "的"])
