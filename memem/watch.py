@@ -152,9 +152,8 @@ class Watcher:
             there = _identity(self._memem.vault.root)
             if there == _NOTHING:
                 self._watched = _NOTHING
-            elif there != self._watched or self._lost.is_set():
-                if self._observe():
-                    self._unknown = told = True  # what happened before it was watched nobody told
+            elif (there != self._watched or self._lost.is_set()) and self._observe():
+                self._unknown = told = True  # what happened before it was watched nobody told
             if not told or there == _NOTHING:
                 continue
             try:
