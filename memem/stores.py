@@ -146,13 +146,15 @@ class Stores:
 
     @verb
     def sync_some(self, paths: Sequence[str]) -> None:
-        """Bring the rows of some files up to date that were written; one that is gone takes a `sync`."""
+        """Bring the rows of some files up to date that were written; one that is gone takes a `sync`.
+
+        What stands is chosen by the next sync, which every start of a session makes.
+        """
         if not self.index.current or self._left or not all(self.vault.stat(path) for path in paths):
             self.sync(seconds=_BUILDING_SECONDS)
             return
         for path in paths:
             sync_path(self.vault, self.index, path)
-        self._renew_standing()
 
     @verb
     def rebuild(self) -> Synced:

@@ -8,6 +8,7 @@ their subject are both kept. Nothing is ever refused or replaced for sharing wor
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from memem.ingest import frames
 from memem.ingest.frames import COLON, END, Swap
@@ -302,6 +303,7 @@ def _sentences(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(content for part in _SENTENCE.split(text) if (content := _read(part).content))
 
 
+@lru_cache(maxsize=64)  # a text that is offered is compared with a dozen others
 def _read(text: str) -> _Text:
     pairs = [
         (END if found[0] in _ENDS else COLON if found[0] == COLON else _folded(found[0]), found[0])
