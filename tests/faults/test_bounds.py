@@ -87,9 +87,9 @@ import os, sys
 os.umask(0o{umask})
 sys.path.insert(0, {str(ROOT)!r})
 from memem.config import load
-from memem.miner import Miner
+from memem.app import Memem
 from memem.models import Draft
-memem = Miner(load(os.environ), folder={str(home.project)!r}, environ=os.environ)
+memem = Memem(load(os.environ), folder={str(home.project)!r}, environ=os.environ)
 memem.save(Draft(content="The deploy token of harbor is gh" + "p_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3hJ6"))
 memem.sync()
 memem.close()

@@ -257,10 +257,11 @@ memem.close()
 from memem import consent
 from memem.consent import Consent
 from memem.daemon.worker import work
+from memem.miner import Miner
 from memem.daemon.log import open_log
 consent.write(memem.config.dir, Consent(capture=True, mining=True))
 memem = start()
-said.append(work(memem, model=None, log=open_log(memem.config.dir), stop=lambda: False))
+said.append(work(Miner(memem), model=None, log=open_log(memem.config.dir), stop=lambda: False))
 said.append([len(notes()), memem.waiting()])
 """,
     )
