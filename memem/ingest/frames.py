@@ -43,26 +43,24 @@ _MODALS = _words("has have had must should shall may might can could will would 
 # What has one value at a time. A sentence about one of these names its value behind "is".
 _ATTRIBUTES = _words(
     """
-    address algorithm amount approver backend base branch broker budget champion color colour contact convention count
-    currency date deadline default depth directory domain encoding endpoint engine environment font format formatter
-    frequency framework hash hashing header host hostname icon id image interval language layout lead leader level
-    license licence lifetime limit linter locale location maintainer manager maximum max method minimum min mode name
-    namespace order orm owner password path period platform port prefix primary priority protocol rate region registry
-    retention role root rule runtime schedule schema scope separator size standard start status strategy style suffix
-    syntax tag target template theme threshold timeout timezone toolchain topic transport type unit url user vendor
-    version width zone
+    address algorithm amount approver backend base branch broker budget champion color colour contact convention
+    count currency date deadline default depth directory domain encoding endpoint engine environment font format
+    formatter frequency framework hash hashing header host hostname icon id image interval language layout lead
+    leader level license licence lifetime limit linter locale location maintainer manager maximum max method minimum
+    min mode name namespace order orm owner password path period platform port prefix primary priority protocol rate
+    region registry retention role root rule runtime schedule schema scope separator size standard start status
+    strategy style suffix syntax tag target template theme threshold timeout timezone toolchain topic transport type
+    unit url user vendor version width zone
     """
 )
 # Verbs and participles that say where or with whom something is: what follows "in", "on" or "to" is their value.
 _PLACED = _words(
     """
     bind bound cached caught checked computed done collected come configured contained declared defined deployed
-    documented edited escalated
-    exposed file filed found go goe goes handled hosted installed kept keep land lie listen lives live located logged
-    maintained managed measured merged mounted move moved pinned published push pushed put reached read rendered
-    reported
-    route routed run saved save scheduled send sent serve served set shipped sit stand start store stored track tracked
-    upload uploaded write written wait
+    documented edited escalated exposed file filed found go goe goes handled hosted installed kept keep land lie
+    listen lives live located logged maintained managed measured merged mounted move moved pinned published push
+    pushed put reached read rendered reported route routed run saved save scheduled send sent serve served set
+    shipped sit stand start store stored track tracked upload uploaded write written wait
     """
 )
 _PLACES = _words("in on to from at into onto under behind")
@@ -87,26 +85,23 @@ _IDENTIFIES = _words("the our what where who how which when required used needed
 _COUNTING = _words("retry keep wait allow limit set run start hold show send raise lower pin need require")
 _NUMBERS = _words(
     """
-    zero one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty hundred
-    thousand half
-    once twice single double ein eine zwei drei vier fünf deux trois quatre cinq dos tres cuatro cinco
+    zero one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty fifty hundred thousand
+    half once twice single double ein eine zwei drei vier fünf deux trois quatre cinq dos tres cuatro cinco
     """
 )
 _COMPARED = _words("< > <= >= = == != ~ ^ - ≤ ≥ ≠")
 _UNITS = _words(
     """
-    second minute hour day week month quarter year sec min ms mb gb tb kb percent euro euros dollar time
-    beginning middle
-    end start column pixel an a
+    second minute hour day week month quarter year sec min ms mb gb tb kb percent euro euros dollar time beginning
+    middle end start column pixel an a
     """
 )
 _DATES = _words(
     """
-    january february march april may june july august september october november december jan feb mar apr jun
-    jul aug sep
-    oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun today yesterday
-    tomorrow spring summer autumn fall winter q1 q2 q3 q4 night morning noon midnight daily weekly monthly yearly hourly
-    nightly montag dienstag mittwoch donnerstag freitag samstag sonntag
+    january february march april may june july august september october november december jan feb mar apr jun jul
+    aug sep oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun today
+    yesterday tomorrow spring summer autumn fall winter q1 q2 q3 q4 night morning noon midnight daily weekly monthly
+    yearly hourly nightly montag dienstag mittwoch donnerstag freitag samstag sonntag
     """
 )
 _DATING = _words("since until from as of in by on till before after sprint")
