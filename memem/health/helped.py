@@ -27,7 +27,8 @@ from memem.state.helped import Help
 from memem.value import Value
 
 # Names that hardly anybody says by chance: joined or mixed words, calls, numbers of three digits or more.
-_IDENTIFIER = re.compile(r"\b(?:\w+(?:[._/:-]\w+)+|[a-z]+[A-Z]\w+|\w+_\w+|\d{3,}|[A-Z]{2,}\w*\d\w*)\b")
+_WORD = re.compile(r"\w+(?:[._/:-]\w+)*")
+_JOINTS = frozenset("._/:-")
 _MOST_SESSIONS = 200  # whose transcripts one call reads
 _UNITS_PER_TOKEN = 4
 
@@ -128,7 +129,15 @@ def _sign(memory: Memory, at: int, events: list[_Read]) -> str:
 
 
 def _identifiers(text: str) -> frozenset[str]:
-    return frozenset(found.lower() for found in _IDENTIFIER.findall(text))
+    return frozenset(word.lower() for word in _WORD.findall(text) if _is_identifier(word))
+
+
+def _is_identifier(word: str) -> bool:
+    """Whether a word is written as only names of code, files and numbers are."""
+    joined = not _JOINTS.isdisjoint(word) or "_" in word.strip("_")
+    camel = word[0].islower() and word != word.lower()
+    numbered = word[:2].isupper() and any(map(str.isdigit, word))
+    return joined or camel or numbered or (word.isdigit() and len(word) > 2)
 
 
 def _tails(path: str) -> list[str]:

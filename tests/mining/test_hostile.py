@@ -57,7 +57,7 @@ def test_no_answer_writes_outside_of_the_vault_or_breaks_a_note(memem: Memem, se
     }  # fmt: skip
     _mine(memem, session, Scripted(said(lesson, learned=[(evil, [0])])))
     after = {path for path in outside.rglob("*") if Path(memem.config.memory_root) not in path.parents}
-    ours = ("index-", "state.db", "transcripts", "archive")
+    ours = ("index-", "state.db", "transcripts", "archive", "undo")
     folder = Path(memem.config.dir)
     new = {str(path.relative_to(folder)) for path in after - before}  # and nothing outside of the state folder
     assert all(name.startswith(ours) for name in new), new
