@@ -59,7 +59,7 @@ _CHANGED = re.compile(
 )
 # What begins a reason, which is no part of the statement.
 _REASON = re.compile(
-    r"\s*(?:[,;:(]\s+|\s(?=(?:because|since|so that|instead of|rather than|as we|due to)\b))", re.IGNORECASE
+    r"(?:[,;:(]\s|\s(?=(?:because|since|so that|instead of|rather than|as we|due to)\b))", re.IGNORECASE
 )
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _SHARED = 0.6  # of the longer text's words, in order, for two texts to be versions of one statement
@@ -133,7 +133,7 @@ def denies(text: str) -> bool:
 
 def _stated(text: str) -> str:
     """A text up to the first reason or aside."""
-    return _REASON.split(text.strip(), maxsplit=1)[0]
+    return _REASON.split(text.strip(), maxsplit=1)[0].rstrip()
 
 
 def _version(a: _Text, b: _Text, told: bool) -> str:
