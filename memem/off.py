@@ -68,6 +68,11 @@ def stretches(folder: str, session: str) -> list[tuple[float, float]]:
     return found
 
 
+def is_mark(name: str) -> bool:
+    """Whether a file in the folder of that name is one of these."""
+    return _is_id(name.removesuffix(_TIMES))
+
+
 def _append(path: str, line: str) -> None:
     handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from memem import __version__, sqlite
+from memem import __version__, off, sqlite
 from memem.config import CONFIG_FILE, Config
 from memem.errors import BadInput, Unavailable, VaultUnavailable
 from memem.ingest.secrets import redact
@@ -60,6 +60,8 @@ def backup(config: Config, target: str = "", *, sessions: bool = False, now: flo
         _state(config, writer, left_out)
         for name in FILES:
             _file(writer, STATE + name, Path(config.state_path(name)), left_out, most=64_000_000)
+        for path_of in sorted(Path(config.state_path(off.FOLDER)).glob("*")):
+            _file(writer, f"{STATE}{off.FOLDER}/{path_of.name}", path_of, left_out)
         _config(config, writer)
         # Before the vault: what leaves the spool meanwhile is in both then, never in neither.
         for path_of in sorted(Path(config.state_path("spool")).glob("*.md")):

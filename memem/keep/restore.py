@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from memem import sqlite
+from memem import off, sqlite
 from memem.app import Memem
 from memem.config import CONFIG_FILE
 from memem.errors import Damaged, MememError, VaultUnavailable
@@ -205,7 +205,7 @@ def _state(memem: Memem, bundle: Bundle) -> Iterator[Step]:
             yield Step(name=name, what=SAME, where=inside, why="what is missing here is taken in, row by row")
         elif inside == FORGOTTEN:
             yield Step(name=name, what=SAME, where=inside, why="what was forgotten then stays so")
-        elif inside not in (*FILES, CONFIG_FILE) or bundle.entries[name].size > 2 * MOST_NOTE:
+        elif not _is_kept(inside) or bundle.entries[name].size > 2 * MOST_NOTE:
             yield Step(name=name, what=LEFT, where=inside, why="is nothing that memem keeps there")
         elif path.exists():
             same = path.stat().st_size == bundle.entries[name].size and _digest(path) == bundle.entries[name].sha256
@@ -249,7 +249,15 @@ def _put_file(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
     if step.where == CONFIG_FILE:
         lines = data.decode("utf-8", "replace").splitlines(keepends=True)
         data = "".join(line for line in lines if line.partition("=")[0].strip() not in _PLACES).encode()
-    members.replace(Path(memem.config.state_path(step.where)), data)
+    path = Path(memem.config.state_path(step.where))
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    members.replace(path, data)
+
+
+def _is_kept(inside: str) -> bool:
+    """Whether memem keeps a file of that name in the state folder."""
+    folder, _, name = inside.rpartition("/")
+    return inside in (*FILES, CONFIG_FILE) or (folder == off.FOLDER and off.is_mark(name))
 
 
 def _put_session(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:

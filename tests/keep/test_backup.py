@@ -19,6 +19,7 @@ from memem.keep.backup import backup, made_here
 from memem.keep.bundle import MANIFEST, Bundle
 from memem.keep.restore import carry_out, plan
 from memem.models import Draft
+from memem.off import is_off, stretches, turn_off, turn_on
 from memem.verify import DAMAGE, verify
 
 from ..home import Home
@@ -132,6 +133,19 @@ def test_what_was_deleted_and_how_far_was_mined_travels_too(memem, save, vault, 
     assert elsewhere.state.offset("/somewhere/s.jsonl") == ("1:2:3", 4711)
     (note,) = elsewhere.memories("*")
     assert not elsewhere.human_owned(note.memory)
+
+
+def test_sessions_that_were_off_stay_private_elsewhere(memem, save, home, elsewhere, tmp_path):
+    save(REDIS)
+    now_off, was_off = "0c9e2a0f-4915-4d0e-9929-c841008ea844", "0c9e2a0f-4915-4d0e-9929-c841008ea845"
+    turn_off(home.dir, now_off, 1.0)
+    turn_off(home.dir, was_off, 2.0)
+    turn_on(home.dir, was_off, 3.0)
+    Path(home.state_path("off/not.a.mark")).write_text("x")
+    restored(elsewhere, backup(home, str(tmp_path)).path)
+    assert is_off(elsewhere.config.dir, now_off)
+    assert stretches(elsewhere.config.dir, was_off) == [(2.0, 3.0)]
+    assert not Path(elsewhere.config.state_path("off/not.a.mark")).exists()
 
 
 def test_keys_and_derived_files_are_in_no_backup(memem, save, home, tmp_path):
