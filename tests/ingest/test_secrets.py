@@ -396,9 +396,9 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
 def test_time_grows_with_the_length_of_the_text_only(unit: str) -> None:
     def seconds(length: int) -> float:
         text = (unit * length)[:length]
-        started = time.perf_counter()
+        started = time.process_time()
         redact(text)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     redact("warm")
     short, long = min(seconds(25_000) for _ in range(2)), min(seconds(100_000) for _ in range(2))

@@ -322,10 +322,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, size):
     with zipfile.ZipFile(path, "w") as archive, archive.open(about, "w", force_zip64=True) as file:
         for _ in range(size // 10_000_000):
             file.write(bytes(10_000_000))
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(Damaged, match="would come out"):
         Bundle(path)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

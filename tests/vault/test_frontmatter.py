@@ -145,11 +145,11 @@ def test_no_tag_makes_an_object_or_an_error(tag):
     ],
 )
 def test_no_frontmatter_takes_long(line):
-    began = time.monotonic()
+    began = time.process_time()
     head = Frontmatter(note("title: t", line))
     head.values()
     head.set("status", "superseded")
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 @given(ANY_TEXT)
