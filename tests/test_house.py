@@ -92,11 +92,8 @@ def test_module_and_its_functions_stay_readable(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST_MODULE
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name not in TABLES:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, node.name
-
-
-TABLES = ("core",)  # functions that are one literal: the table of tools
 
 
 def test_environment_is_read_where_processes_begin_only() -> None:

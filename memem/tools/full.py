@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from memem.tools.assemble import assembled
-from memem.tools.memory import core, opened, schema
-from memem.tools.table import Tool
+from memem.tools.memory import SCOPE, core, tools
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +11,8 @@ if TYPE_CHECKING:
 
     from memem.app import Memem
     from memem.graph import Step
+    from memem.tools.memory import Row
+    from memem.tools.table import Tool
 
     Arguments = dict[str, Any]
 
@@ -23,15 +23,12 @@ _RECALL_BUDGET = 16_000  # UTF-16 units of memory_recall
 
 def profile(name: str, memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """The tools of a profile: `core`, or `full`, which is core and more."""
-    return (*core(memem), *additional(memem), *assembled(memem)) if name == "full" else core(memem)
+    return (*core(memem), *additional(memem)) if name == "full" else core(memem)
 
 
 def additional(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """What `full` has beyond `core`; `memem` is called when the first of them is."""
-    return tuple(
-        Tool(name=name, description=text, schema=schema(properties, required), run=opened(memem, run))
-        for name, text, properties, required, run in ROWS
-    )
+    return tools(ROWS, memem)
 
 
 def recall(memem: Memem, arguments: Arguments) -> str:
@@ -112,6 +109,15 @@ def rebuild(memem: Memem, arguments: Arguments) -> str:
     return f"Connections of {memem.rebuild_graph(arguments.get('scope_id') or '*')} memories made anew."
 
 
+def assemble(memem: Memem, arguments: Arguments) -> str:
+    """context_assemble."""
+    from memem.recall.render import slice_markdown
+    from memem.text import cut
+
+    found = memem.assembled(arguments["query"], arguments.get("project", ""), arguments["budget"])
+    return cut("\n\n".join(slice_markdown(part) for part in found), arguments["budget"])
+
+
 def _memories(memem: Memem, arguments: Arguments, *, history: bool = False) -> list[Any]:
     found = memem.memories(arguments.get("scope_id", ""), history=history, path=arguments.get("path", ""))
     kind = arguments.get("kind", "")
@@ -126,8 +132,7 @@ def _limit(most: int, default: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": 1, "maximum": most, "default": default}
 
 
-# Name, description, arguments, the required ones, function.
-ROWS: tuple[tuple[str, str, dict[str, Any], tuple[str, ...], Callable[[Memem, Arguments], str]], ...] = (
+ROWS: tuple[Row, ...] = (
     (
         "memory_recall",
         "Search and read in one call: the memories about a query with their text, by section.",
@@ -216,4 +221,16 @@ ROWS: tuple[tuple[str, str, dict[str, Any], tuple[str, ...], Callable[[Memem, Ar
         audit,
     ),
     ("memory_graph_rebuild", "Make derived connections anew.", {"scope_id": {"type": "string"}}, (), rebuild),
+    (
+        "context_assemble",
+        "A briefing for a task within a budget: the project's slice, and what is known of every project when that "
+        "holds little.",
+        {
+            "query": {"type": "string", "minLength": 1, "maxLength": 2000},
+            "project": SCOPE,
+            "budget": {"type": "integer", "minimum": 500, "maximum": 9500, "default": 6000},
+        },
+        ("query",),
+        assemble,
+    ),
 )

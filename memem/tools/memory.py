@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from memem.active import MODES, Task
 from memem.errors import BadInput, NotReady
 from memem.install import why_missing
@@ -13,13 +11,16 @@ from memem.tools.table import Tool
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from memem.app import Memem
 
     Arguments = dict[str, Any]
+    # Name, description, arguments, the required ones, function.
+    Row = tuple[str, str, dict[str, Any], tuple[str, ...], Callable[[Memem, Arguments], str]]
 
+ALWAYS = ("memory_save", "memory_search")  # the host may not defer their schemas: the agent uses them unasked
 SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none"}
 
 
@@ -37,129 +38,20 @@ def opened(memem: Callable[[], Memem], run: Callable[[Memem, Arguments], str]) -
 
 def core(memem: Callable[[], Memem]) -> tuple[Tool, ...]:
     """The tools of the default profile; `memem` is called when the first of them is."""
+    return tools(ROWS, memem)
 
-    over = partial(opened, memem)
-    return (
+
+def tools(rows: Iterable[Row], memem: Callable[[], Memem]) -> tuple[Tool, ...]:
+    """The tools of some rows over the facade."""
+    return tuple(
         Tool(
-            name="memory_save",
-            description="Save one durable lesson as a note: a decision with its reason, a convention, a preference, "
-            "a correction, an environment fact, a bug's cause. Self-contained, no secrets. A new fact replaces the "
-            "outdated one by itself.",
-            schema=schema(
-                {
-                    "content": {"type": "string", "minLength": 10, "maxLength": 5000},
-                    "title": {"type": "string", "maxLength": 120},
-                    "scope_id": SCOPE,
-                    "tags": {"type": ["string", "array"], "items": {"type": "string"}},
-                    "layer": {
-                        "type": "integer",
-                        "minimum": 0,
-                        "maximum": 3,
-                        "description": "0 identity, 1 conventions, 2 domain, 3 archival",
-                    },
-                    "kind": {"type": "string"},
-                    "keys": {
-                        "type": ["string", "array"],
-                        "items": {"type": "string"},
-                        "description": "other words it may be asked for by",
-                    },
-                    "paths": {"type": ["string", "array"], "items": {"type": "string"}},
-                    "supersedes": {
-                        "type": ["string", "array"],
-                        "items": {"type": "string"},
-                        "description": "ids it replaces",
-                    },
-                },
-                ("content",),
-            ),
-            run=over(save),
-            always=True,
-        ),
-        Tool(
-            name="memory_search",
-            description="Search all memories; answers one line each. Read one with memory_get.",
-            schema=schema(
-                {
-                    "query": {"type": "string", "minLength": 1, "maxLength": 500},
-                    "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
-                    "as_of": {"type": "string", "maxLength": 40, "description": "ISO date: what was valid then"},
-                    "scope_id": SCOPE,
-                },
-                ("query",),
-            ),
-            run=over(search),
-            always=True,
-        ),
-        Tool(
-            name="memory_get",
-            description="Read memories in full by id (first 8 characters suffice).",
-            schema=schema(
-                {
-                    "ids": {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
-                    "scope_id": SCOPE,
-                },
-                ("ids",),
-            ),
-            run=over(get),
-        ),
-        Tool(
-            name="memory_timeline",
-            description="What was learned before and after one memory, and what it links to.",
-            schema=schema(
-                {
-                    "memory_id": {"type": "string", "minLength": 8},
-                    "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
-                    "depth_after": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
-                    "scope_id": SCOPE,
-                },
-                ("memory_id",),
-            ),
-            run=over(timeline),
-        ),
-        Tool(
-            name="active_memory_slice",
-            description="The working state for a task: project identity, constraints, decisions, failures, "
-            "preferences that matter for it.",
-            schema=schema(
-                {
-                    "query": {"type": "string", "minLength": 1, "maxLength": 2000},
-                    "scope_id": SCOPE,
-                    "raw_json": {"type": "boolean"},
-                    "session_id": {"type": "string", "description": "carries forward from its previous slice"},
-                    "task_mode": {"type": "string", "enum": list(MODES)},
-                    "repo_path": {"type": "string"},
-                    "current_file": {"type": "string"},
-                    "open_files": {"type": ["array", "string"]},
-                    "modified_files": {"type": ["array", "string"]},
-                    "artifact_path": {"type": "string"},
-                    "branch": {"type": "string"},
-                    "include_history": {"type": "boolean"},
-                    "include_transcripts": {"type": "boolean"},
-                    "use_llm": {"type": "boolean"},
-                    "writeback_preview": {"type": "boolean"},
-                    "auto_commit_safe": {"type": "boolean", "description": "writes safe links"},
-                    "scope_strict": {"type": "boolean"},
-                    "scope_strict_evict": {"type": "boolean"},
-                },
-                ("query",),
-            ),
-            run=over(slice_),
-        ),
-        Tool(
-            name="transcript_search",
-            description="Search what was said and done in earlier sessions of this project, word by word; answers "
-            "snippets, newest first among equals. For what no memory holds.",
-            schema=schema(
-                {
-                    "query": {"type": "string", "minLength": 1, "maxLength": 500},
-                    "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
-                    "scope_id": SCOPE,
-                    "everywhere": {"type": "boolean", "description": "sessions of all projects"},
-                },
-                ("query",),
-            ),
-            run=over(transcript_search),
-        ),
+            name=name,
+            description=text,
+            schema=schema(properties, required),
+            run=opened(memem, run),
+            always=name in ALWAYS,
+        )
+        for name, text, properties, required, run in rows
     )
 
 
@@ -243,3 +135,113 @@ def schema(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, A
 def _texts(value: Any) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value or ()
     return tuple(item.strip() for item in items if item.strip())
+
+
+ROWS: tuple[Row, ...] = (
+    (
+        "memory_save",
+        "Save one durable lesson as a note: a decision with its reason, a convention, a preference, "
+        "a correction, an environment fact, a bug's cause. Self-contained, no secrets. A new fact replaces the "
+        "outdated one by itself.",
+        {
+            "content": {"type": "string", "minLength": 10, "maxLength": 5000},
+            "title": {"type": "string", "maxLength": 120},
+            "scope_id": SCOPE,
+            "tags": {"type": ["string", "array"], "items": {"type": "string"}},
+            "layer": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 3,
+                "description": "0 identity, 1 conventions, 2 domain, 3 archival",
+            },
+            "kind": {"type": "string"},
+            "keys": {
+                "type": ["string", "array"],
+                "items": {"type": "string"},
+                "description": "other words it may be asked for by",
+            },
+            "paths": {"type": ["string", "array"], "items": {"type": "string"}},
+            "supersedes": {
+                "type": ["string", "array"],
+                "items": {"type": "string"},
+                "description": "ids it replaces",
+            },
+        },
+        ("content",),
+        save,
+    ),
+    (
+        "memory_search",
+        "Search all memories; answers one line each. Read one with memory_get.",
+        {
+            "query": {"type": "string", "minLength": 1, "maxLength": 500},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 10},
+            "as_of": {"type": "string", "maxLength": 40, "description": "ISO date: what was valid then"},
+            "scope_id": SCOPE,
+        },
+        ("query",),
+        search,
+    ),
+    (
+        "memory_get",
+        "Read memories in full by id (first 8 characters suffice).",
+        {
+            "ids": {"type": ["array", "string"], "items": {"type": "string"}, "minItems": 1, "maxItems": 50},
+            "scope_id": SCOPE,
+        },
+        ("ids",),
+        get,
+    ),
+    (
+        "memory_timeline",
+        "What was learned before and after one memory, and what it links to.",
+        {
+            "memory_id": {"type": "string", "minLength": 8},
+            "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
+            "depth_after": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
+            "scope_id": SCOPE,
+        },
+        ("memory_id",),
+        timeline,
+    ),
+    (
+        "active_memory_slice",
+        "The working state for a task: project identity, constraints, decisions, failures, "
+        "preferences that matter for it.",
+        {
+            "query": {"type": "string", "minLength": 1, "maxLength": 2000},
+            "scope_id": SCOPE,
+            "raw_json": {"type": "boolean"},
+            "session_id": {"type": "string", "description": "carries forward from its previous slice"},
+            "task_mode": {"type": "string", "enum": list(MODES)},
+            "repo_path": {"type": "string"},
+            "current_file": {"type": "string"},
+            "open_files": {"type": ["array", "string"]},
+            "modified_files": {"type": ["array", "string"]},
+            "artifact_path": {"type": "string"},
+            "branch": {"type": "string"},
+            "include_history": {"type": "boolean"},
+            "include_transcripts": {"type": "boolean"},
+            "use_llm": {"type": "boolean"},
+            "writeback_preview": {"type": "boolean"},
+            "auto_commit_safe": {"type": "boolean", "description": "writes safe links"},
+            "scope_strict": {"type": "boolean"},
+            "scope_strict_evict": {"type": "boolean"},
+        },
+        ("query",),
+        slice_,
+    ),
+    (
+        "transcript_search",
+        "Search what was said and done in earlier sessions of this project, word by word; answers "
+        "snippets, newest first among equals. For what no memory holds.",
+        {
+            "query": {"type": "string", "minLength": 1, "maxLength": 500},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
+            "scope_id": SCOPE,
+            "everywhere": {"type": "boolean", "description": "sessions of all projects"},
+        },
+        ("query",),
+        transcript_search,
+    ),
+)

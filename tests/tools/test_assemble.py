@@ -11,7 +11,7 @@ import pytest
 from memem.errors import BadInput
 from memem.text import utf16_length
 from memem.tools.arguments import validate
-from memem.tools.assemble import assembled
+from memem.tools.full import profile
 
 from ..home import Home
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def call(home: Home) -> Iterator[Callable[..., str]]:
     memem = home.open()
-    (tool,) = assembled(lambda: memem)
+    (tool,) = (one for one in profile("full", lambda: memem) if one.name == "context_assemble")
     yield lambda **arguments: tool.run(validate(tool.schema, arguments)[0])
     memem.close()
 
