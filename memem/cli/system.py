@@ -35,7 +35,7 @@ def status(memem: Any, /, as_json: bool) -> None:
         ("projects", _counts(found["by_project"])),
         ("archive", _archive(found["archive"])),
         ("history", f"{found['history']} superseded or archived" if found["history"] else ""),
-        ("deleted", f"{outcomes['deleted']} notes deleted by hand" if outcomes["deleted"] else ""),
+        ("deleted", f"{outcomes['deleted']} notes deleted, by hand or undone" if outcomes["deleted"] else ""),
         ("unreadable", f"{found['unreadable']} notes: memem doctor names them" if found["unreadable"] else ""),
         *(("degraded", reason) for reason in found["degraded"]),
     ]
