@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from memem import graph
 from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.schema import FILE_NAME
 from memem.keep.backup import backup
@@ -76,7 +77,7 @@ def use(memem, home, memory):
         f'{{"at": 1, "event": "prompt", "served": 1, "session": "s-9", "ids": ["{memory.id}"]}}\n'
         '{"at": 2, "event": "prompt", "served": 0}\n'
     )
-    memem.neighbors(memory.id)
+    graph.neighbors(memem, memory.id)
     copies.keep(memem.state.connection, home.dir, float("inf"))
     copies.keep(memem.state.connection, home.dir, float("inf"))
 
