@@ -49,13 +49,12 @@ def sync(
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
     settled = index.settled()
-    known = settled | index.unsettled()
-    stale, same = vault.differing(settled)
-    done = {"changed": 0, "unchanged": len(same), "problems": 0}
+    unsettled = index.unsettled()
+    stale, unmet = vault.differing(settled)
+    done = {"changed": 0, "unchanged": len(settled) - len(unmet), "problems": 0}
+    known = unmet | unsettled
     # What the index has no row of comes first: the others may be read again and again while they are fresh.
     stale.sort(key=lambda file: file.path in known)
-    for path in same:
-        del known[path]
     for file in stale:
         known.pop(file.path, None)
         if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone

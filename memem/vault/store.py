@@ -61,8 +61,8 @@ class Vault:
         """
         yield from self.differing({})[0]
 
-    def differing(self, known: Mapping[str, str]) -> tuple[list[File], list[str]]:
-        """The note files that do not have the etag by which they are known, and the paths of those that do.
+    def differing(self, known: Mapping[str, str]) -> tuple[list[File], dict[str, str]]:
+        """The note files that do not have the etag by which they are known, and what of `known` is not so.
 
         Raises:
             VaultUnavailable: as `files` does.
