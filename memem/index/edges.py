@@ -112,9 +112,9 @@ RELATIONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
 )
 
 
-def put(connection: sqlite.Connection, note: int) -> None:
-    """Mark a row of `notes` as new; its cues, links and edges wait to be settled."""
-    connection.execute(_INSERT_NODE, (note,))
+def put(connection: sqlite.Connection, notes: Iterable[int]) -> None:
+    """Mark rows of `notes` as new; their cues, links and edges wait to be settled."""
+    connection.executemany(_INSERT_NODE, ((note,) for note in notes))
 
 
 def remove(connection: sqlite.Connection, note: int) -> None:

@@ -48,7 +48,7 @@ def _walk(root: str, folder: str, unmet: dict[str, str]) -> Iterator[File]:
     try:
         handle = os.open(f"{root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            found = _unlike(handle, folder, os.listdir(handle), unmet)
+            found = _unlike(handle, folder, os.listdir(handle), unmet)  # noqa: PTH208 - pathlib knows no handles
             listed = [_listed(handle, folder, name) for name in sorted(found)]
         finally:
             os.close(handle)
@@ -89,12 +89,9 @@ def _listed(handle: int, folder: str, name: str) -> File | str | None:
     """What a name in a folder is: a note as it is there, another folder by its name, or nothing of ours."""
     path = folder + name
     if name.startswith("."):
-        placeholder = name.endswith(".md.icloud")
-        return (
-            File(path=f"{folder}{name[1:-7]}", etag="placeholder", problem="not downloaded yet")
-            if placeholder
-            else None
-        )
+        if not name.endswith(".md.icloud"):
+            return None
+        return File(path=f"{folder}{name[1:-7]}", etag="placeholder", problem="not downloaded yet")
     try:
         info = os.stat(name, dir_fd=handle, follow_symlinks=False)
     except OSError as error:
