@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from memem import sqlite
 from memem.active import MODES, ActiveSlice, Item, Past, Task
 from memem.errors import BadInput, TooNew
+from memem.index import edges
 from memem.models import GENERAL, Query, Scope
 from memem.project import branch_of, find_checkout
-from memem.recall.activation import Asked, activate
+from memem.recall.activation import activate
+from memem.recall.candidates import Asked
 from memem.recall.render import slice_markdown
 from memem.stores import Stores, verb
 from memem.text import clean, one_line, utf16_length
@@ -27,6 +29,7 @@ _LONGEST = 500  # characters of a name, a path, an id
 _LONGEST_TEXT = 2000
 _MOST_FILES = 50
 _HEAD = 600  # UTF-16 units of a slice beside its items: what it is for, and titles of sections
+_SETTLE_SECONDS = 0.3
 _SPARSE = 3  # memories; a briefing with fewer asks `general` as well
 _NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stakeholder", "deadline")
 
@@ -35,6 +38,7 @@ _NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stak
 def activated(stores: Stores, task: Task, said: Sequence[Passage] = (), writeback: str = "") -> ActiveSlice:
     """The working state for a task and passages of sessions, told apart from the session's previous one."""
     stores.freshen()
+    _settle(stores)
     folder = os.path.realpath(task.folder or stores.folder or "/")
     task = _checked(task, folder)
     scope = stores.scope(task.scope, folder if task.folder else "")
@@ -77,6 +81,17 @@ def assembled(stores: Stores, text: str, project: str = "", budget: int = 6000) 
     known = {item.id for item in own.items}
     fresh = tuple(item for item in more.items if item.id not in known)
     return (own, more.replace(items=fresh, results=())) if fresh else (own,)
+
+
+def _settle(stores: Stores) -> None:
+    """Let the graph catch up a little; what is not settled then has the edges of the last look."""
+    until = time.monotonic() + _SETTLE_SECONDS
+    try:
+        edges.settle(stores.index.connection, lambda: time.monotonic() > until)
+    except sqlite.Error as error:
+        if sqlite.is_damage(error):
+            raise
+        # Another process writes.
 
 
 def _with_deltas(stores: Stores, found: ActiveSlice, writeback: str, now: str) -> ActiveSlice:
