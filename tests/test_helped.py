@@ -10,12 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from memem.health.helped import report, settle
+from memem import consent
+from memem.background import queue
+from memem.consent import Consent
+from memem.daemon.settle import settle as queued
+from memem.daemon.worker import DONE, work
+from memem.helped import report, settle
+from memem.miner import Miner
 from memem.state import helped
 
-from ..home import Home
-from ..sources import transcripts
-from ..sources.transcripts import SESSION
+from .daemon.test_worker import Log
+from .home import Home
+from .sources import transcripts
+from .sources.transcripts import SESSION
 
 LESSON = "Integration tests need Redis on port 6380, set by REDIS_TEST_URL in compose.test.yml"
 ASKED = "why can the integration tests not reach redis?"
@@ -86,6 +93,28 @@ def test_session_is_read_again_only_when_it_changed(home: Home) -> None:
     os.utime(path, (3_000_000, 3_000_000))
     assert settle(memem, 4_000_000) == 1
     memem.close()
+
+
+def worked(home: Home) -> dict[str, object]:
+    """What is known after the miner did what was due, without anybody asking."""
+    memem = home.open()
+    consent.write(str(home.state), Consent(capture=True, mining=True, history=True))
+    queued(memem.config, queue(memem), ended=True)
+    assert work(Miner(memem), model=None, log=Log(), stop=lambda: False) == DONE
+    found = helped.uses(memem.state.connection)
+    memem.close()
+    return found
+
+
+def test_settled_session_is_compared_by_the_miner_once(home: Home) -> None:
+    note = home.save(LESSON)
+    home.prompt(ASKED, session_id=SESSION)
+    session(home, transcripts.agent("REDIS_TEST_URL"))
+    assert worked(home) == {note.id: 1}
+    path = home.root / ".claude" / "projects" / "harbor" / f"{SESSION}.jsonl"
+    transcripts.write(path, *(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()),
+                      transcripts.agent("REDIS_TEST_URL again", timestamp=at(90)))  # fmt: skip
+    assert worked(home) == {note.id: 1}
 
 
 def test_session_held_out_is_told_nothing_and_its_finds_are_noted(home: Home) -> None:
