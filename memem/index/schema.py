@@ -99,7 +99,7 @@ def row_memory(values: Sequence[Any]) -> Memory:
     found = list(values)
     for at in _LISTS_AT:
         found[at] = tuple(found[at].split(LIST_SEPARATOR)) if found[at] else ()
-    return Memory(**dict(zip(Memory.__fields__, found, strict=True)))
+    return Memory.in_order(found)
 
 
 def scope_terms(memory: Memory) -> str:

@@ -20,7 +20,7 @@ from memem.vault.conflicts import git_at_work
 from memem.vault.exchange import exchange
 from memem.vault.listing import File, differing
 from memem.vault.note import content_hash
-from memem.vault.seen import remember, was_seen
+from memem.vault.seen import FOLDER_MODE, make_folder, remember, was_seen
 from memem.vault.temporary import alone, before_exchange, copy_of, sweep, take_away, temporary
 
 MEMORIES = "memories"
@@ -49,7 +49,7 @@ class Vault:
             VaultUnavailable: the folder cannot be made.
         """
         try:
-            (self.root / MEMORIES).mkdir(parents=True, exist_ok=True)
+            make_folder(f"{self.root}/{MEMORIES}")
         except OSError as error:
             raise _unavailable(self.root, error) from error
 
@@ -96,7 +96,7 @@ class Vault:
         for full_id in (False, True):
             path = f"{MEMORIES}/{note.stem_for(memory, full_id=full_id)}.md"
             try:
-                (self.root / MEMORIES).mkdir(exist_ok=True)
+                (self.root / MEMORIES).mkdir(FOLDER_MODE, exist_ok=True)
                 _write(self.root / path, data, replace=False)
             except FileExistsError:
                 if not self._holds(path, memory.id):
@@ -116,7 +116,7 @@ class Vault:
         """
         self._wait_for_git()
         try:
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(str((self.root / path).parent))
             _write(self.root / path, data, replace=False)
         except OSError as error:
             raise _unavailable(self.root / path, error) from error
