@@ -134,6 +134,27 @@ def test_session_held_out_is_told_nothing_and_its_finds_are_noted(home: Home) ->
     memem.close()
 
 
+def test_what_was_withheld_may_be_shown_once_the_session_is_not_held_out(home: Home) -> None:
+    home.welcomed()
+    home.save(LESSON, kind="directive")
+    held = {"MEMEM_HOLDOUT": "100"}
+    for _ in range(2):
+        assert home.hook("UserPromptSubmit", {"prompt": ASKED, "session_id": SESSION}, **held) == ""
+    assert "REDIS_TEST_URL" in home.prompt(ASKED, session_id=SESSION)
+    assert home.prompt(ASKED, session_id=SESSION) == ""
+
+
+def test_files_and_sub_agents_of_a_session_held_out_are_told_nothing(home: Home) -> None:
+    home.save(LESSON, layer=0, paths=("tests/",))
+    (home.project / "tests").mkdir()
+    read = {"tool_name": "Read", "tool_input": {"file_path": str(home.project / "tests" / "a.py")}}
+    agent = {"agent_type": "general-purpose", "agent_id": "a-1"}
+    gating, held = {"MEMEM_PRETOOL_GATING": "1"}, {"MEMEM_HOLDOUT": "100"}
+    assert home.hook("PreToolUse", read, **gating, **held) == home.hook("SubagentStart", agent, **held) == ""
+    assert "REDIS_TEST_URL" in home.hook("PreToolUse", read, **gating)
+    assert "REDIS_TEST_URL" in home.hook("SubagentStart", agent)
+
+
 def test_stats_tells_what_was_used(home: Home) -> None:
     home.save(LESSON)
     home.prompt(ASKED, session_id=SESSION)
