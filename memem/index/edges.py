@@ -135,17 +135,19 @@ def remove(connection: sqlite.Connection, note: int) -> None:
         connection.execute(statement, (note,))
 
 
-def settle(connection: sqlite.Connection) -> int:
+def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False) -> int:
     """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
 
-    Others get their turn between two batches. Raises `sqlite.Error` when the index cannot be written.
+    Others get their turn between two batches, where it ends when there was `enough`; the rest waits for the next look.
+    Raises `sqlite.Error` when the index cannot be written.
     """
-    while offers := _read_new(connection):
+    while not enough() and (offers := _read_new(connection)):
         with sqlite.transaction(connection):
             _take_in(connection, offers)
     known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
     done = 0
-    while (offers := _read_new(connection)) or _waiting(connection, 1):  # another process may have written meanwhile
+    # Another process may have written meanwhile.
+    while not enough() and ((offers := _read_new(connection)) or _waiting(connection, 1)):
         with sqlite.transaction(connection):
             taken = _take_in(connection, offers)
             known.refresh(anew=bool(taken))

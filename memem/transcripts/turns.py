@@ -354,7 +354,7 @@ class Turns:
         return tuple((row, words) for row, words in self.connection.execute(_HOLDING, (match, most)))
 
     def _count(self, word: str, most: int) -> int:
-        return int(self.connection.execute(_COUNT, (_any_of((word,)), most)).fetchone()[0])
+        return int(self.connection.execute(_COUNT, (f"{{said done}} : {quote(word)}", most)).fetchone()[0])
 
     def worth(self, word: str) -> float:
         """How much a word tells: its inverse document frequency, as BM25 counts it."""
@@ -371,11 +371,6 @@ class Turns:
         self.connection.execute("INSERT OR IGNORE INTO folders (folder, project) VALUES (?, ?)", values)
         found = self.connection.execute("SELECT id FROM folders WHERE folder = ? AND project = ?", values).fetchone()
         return int(found[0])
-
-
-def _any_of(words: Iterable[str]) -> str:
-    asked = " OR ".join(quote(word) for word in words)
-    return f"{{said done}} : ({asked})" if asked else ""
 
 
 def _folder_term(number: int) -> str:
