@@ -1,7 +1,5 @@
 """The note files of a vault as they lie there: what a sync looks at, before any note is read. Cheap to import."""
 
-# A search on the command line needs this, and pathlib takes longer than the rest of it.
-# ruff: noqa: PTH208
 from __future__ import annotations
 
 import os
