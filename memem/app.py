@@ -164,7 +164,12 @@ class Memem(Stores):
         text = _question(task.text)
         _bounded(task.limit, 50)
         said = self.transcripts(text, _MOST_PASSAGES, task.scope).passages if task.transcripts else ()
-        return activated(self, task.replace(text=text), said, writeback)
+        judge = None
+        if task.judge:
+            from memem import judge as judges
+
+            judge = partial(judges.judge, self)
+        return activated(self, task.replace(text=text), said, writeback, judge)
 
     @verb
     def volunteered(self, prompt: str, scope: str = "") -> Slice:

@@ -6,16 +6,19 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from memem import sqlite
 from memem.active import MODES, ActiveSlice, Item, Past, Task
 from memem.errors import BadInput, TooNew
+from memem.index import edges
 from memem.models import GENERAL, Query, Scope
 from memem.project import branch_of, find_checkout
-from memem.recall.activation import Asked, activate
+from memem.recall.activation import activate
+from memem.recall.candidates import Asked
+from memem.recall.continuity import compared
 from memem.recall.render import slice_markdown
 from memem.stores import Stores, verb
 from memem.text import clean, one_line, utf16_length
@@ -23,38 +26,59 @@ from memem.text import clean, one_line, utf16_length
 if TYPE_CHECKING:
     from memem.sources.search import Passage
 
+Judge = Callable[[ActiveSlice], ActiveSlice]
 _LONGEST = 500  # characters of a name, a path, an id
 _LONGEST_TEXT = 2000
 _MOST_FILES = 50
 _HEAD = 600  # UTF-16 units of a slice beside its items: what it is for, and titles of sections
+_SETTLE_SECONDS = 0.3
 _SPARSE = 3  # memories; a briefing with fewer asks `general` as well
 _NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stakeholder", "deadline")
 
 
+def activated(
+    stores: Stores, task: Task, said: Sequence[Passage] = (), writeback: str = "", judge: Judge | None = None
+) -> ActiveSlice:
+    """The working state for a task and passages of sessions, told apart from the session's previous one.
+
+    No verb as a whole: others need not wait while a judge thinks.
+    """
+    found, past = _found(stores, task, said)
+    if judge:
+        found = judge(found)
+        found = found.replace(continuity=compared(past, found.items, found.resolved)) if past else found
+    return _kept(stores, found, writeback)
+
+
 @verb
-def activated(stores: Stores, task: Task, said: Sequence[Passage] = (), writeback: str = "") -> ActiveSlice:
-    """The working state for a task and passages of sessions, told apart from the session's previous one."""
+def _found(stores: Stores, task: Task, said: Sequence[Passage]) -> tuple[ActiveSlice, Past | None]:
+    """The slice, and the one of the session before it."""
     stores.freshen()
+    _settle(stores)
     folder = os.path.realpath(task.folder or stores.folder or "/")
     task = _checked(task, folder)
     scope = stores.scope(task.scope, folder if task.folder else "")
-    session = task.session or stores.session
     query = Query(
         text=f"{task.text} {task.name}".strip(),
         scope=scope,
         paths=tuple(path for path, _ in task.files),
-        session=session,
+        session=task.session or stores.session,
         limit=task.limit,
         budget=task.budget,
         strict=task.strict,
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     asked = Asked(index=stores.index, query=query, task=task, passages=tuple(said))
-    past = _past(stores, session, scope)
-    found = activate(asked, str(uuid.uuid4()), now, _environment(folder, scope, task), past)
-    found = _with_deltas(stores, found, writeback, now)
-    _remember(stores, found, session)
-    return found.replace(warnings=stores.warnings())
+    past = _past(stores, query.session, scope)
+    return activate(asked, str(uuid.uuid4()), now, _environment(folder, scope, task), past), past
+
+
+@verb
+def _kept(stores: Stores, found: ActiveSlice, writeback: str) -> ActiveSlice:
+    """The slice with what it suggests to write, remembered for the next one."""
+    found = _with_deltas(stores, found, writeback)
+    _remember(stores, found, found.query.session)
+    return found.replace(warnings=(*stores.warnings(), *found.warnings))
 
 
 def assembled(stores: Stores, text: str, project: str = "", budget: int = 6000) -> tuple[ActiveSlice, ...]:
@@ -79,7 +103,18 @@ def assembled(stores: Stores, text: str, project: str = "", budget: int = 6000) 
     return (own, more.replace(items=fresh, results=())) if fresh else (own,)
 
 
-def _with_deltas(stores: Stores, found: ActiveSlice, writeback: str, now: str) -> ActiveSlice:
+def _settle(stores: Stores) -> None:
+    """Let the graph catch up a little; what is not settled then has the edges of the last look."""
+    until = time.monotonic() + _SETTLE_SECONDS
+    try:
+        edges.settle(stores.index.connection, lambda: time.monotonic() > until)
+    except sqlite.Error as error:
+        if sqlite.is_damage(error):
+            raise
+        # Another process writes.
+
+
+def _with_deltas(stores: Stores, found: ActiveSlice, writeback: str) -> ActiveSlice:
     try:
         from memem.ingest import deltas
     except ModuleNotFoundError:
@@ -87,7 +122,7 @@ def _with_deltas(stores: Stores, found: ActiveSlice, writeback: str, now: str) -
             raise
         return found  # dependencies are still being installed, and reading needs none of them
 
-    proposed = deltas.propose(found, now)
+    proposed = deltas.propose(found, found.at)
     if not proposed:
         return found
     try:

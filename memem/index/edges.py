@@ -112,9 +112,9 @@ RELATIONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
 )
 
 
-def put(connection: sqlite.Connection, note: int) -> None:
-    """Mark a row of `notes` as new; its cues, links and edges wait to be settled."""
-    connection.execute(_INSERT_NODE, (note,))
+def put(connection: sqlite.Connection, notes: Iterable[int]) -> None:
+    """Mark rows of `notes` as new; their cues, links and edges wait to be settled."""
+    connection.executemany(_INSERT_NODE, ((note,) for note in notes))
 
 
 def remove(connection: sqlite.Connection, note: int) -> None:
@@ -135,17 +135,19 @@ def remove(connection: sqlite.Connection, note: int) -> None:
         connection.execute(statement, (note,))
 
 
-def settle(connection: sqlite.Connection) -> int:
+def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False) -> int:
     """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
 
-    Others get their turn between two batches. Raises `sqlite.Error` when the index cannot be written.
+    Others get their turn between two batches, where it ends when there was `enough`; the rest waits for the next look.
+    Raises `sqlite.Error` when the index cannot be written.
     """
-    while offers := _read_new(connection):
+    while not enough() and (offers := _read_new(connection)):
         with sqlite.transaction(connection):
             _take_in(connection, offers)
     known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
     done = 0
-    while (offers := _read_new(connection)) or _waiting(connection, 1):  # another process may have written meanwhile
+    # Another process may have written meanwhile.
+    while not enough() and ((offers := _read_new(connection)) or _waiting(connection, 1)):
         with sqlite.transaction(connection):
             taken = _take_in(connection, offers)
             known.refresh(anew=bool(taken))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from memem.ingest.judging import WORDS, is_placeholder, is_random, is_secret, is_slug
-from memem.ingest.shapes import Span
+from memem.ingest.page import Page, Span
 
 NAME = re.compile(
     r"""(?i)(?P<password>password|passwd|passphrase|passcode|passwort|pwd
@@ -41,7 +41,7 @@ HARMLESS_NAMES = frozenset(
     csrf xsrf authenticity arn ref manager provider store enabled required error message status format mode
     total""".split()
 )
-STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")  # one of them is in whatever NAME finds
+BEFORE, BEHIND = 11, 10  # how far before its stem such a name begins, and behind where the stem begins it ends
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 CONTINUED = re.compile(
     r"""(?:\\\r?\n[ \t]{0,40}
@@ -55,10 +55,10 @@ TAG_END = re.compile(r"\s{0,40}</")
 OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(\\"|["'`])""")
 
 
-def find_assigned(text: str) -> Iterator[Span]:
+def find_assigned(page: Page) -> Iterator[Span]:
     """Values that are assigned to a name like password, secret, token or api_key, in code, settings or prose."""
-    done = 0
-    for name in _names(text):
+    text, done = page.text, 0
+    for name in _names(page):
         assigned = ASSIGNED.match(text, name.end()) if name.start() >= done else None
         if not assigned:
             continue
@@ -103,11 +103,15 @@ def _continued(text: str, end: int) -> Iterator[tuple[int, int]]:
         yield more.span(1)
 
 
-def _names(text: str) -> Iterator[re.Match[str]]:
-    """What NAME finds, which takes its time: only lines with a stem of such a name are searched."""
-    at = 0
-    for line in text.split("\n"):
-        folded = line.casefold()
-        if any(stem in folded for stem in STEMS):
-            yield from NAME.finditer(text, at, at + len(line))
-        at += len(line) + 1
+def _names(page: Page) -> Iterator[re.Match[str]]:
+    """What NAME finds, which takes its time: it is asked around the stems of such names only."""
+    end = 0
+    for at in page.stems:
+        if at < end:
+            continue
+        # The window ends so far behind the stem that a name around it sees what follows. One that begins behind the
+        # stem may be cut off: it holds a stem of its own, whose turn comes.
+        name = NAME.search(page.text, max(end, at - BEFORE), at + 2 * BEHIND)
+        if name and name.start() <= at:
+            end = name.end()
+            yield name

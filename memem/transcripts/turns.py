@@ -361,7 +361,7 @@ class Turns:
     def worth(self, word: str) -> float:
         """How much a word tells: its inverse document frequency, as BM25 counts it."""
         total = int(self.connection.execute("SELECT count(*) FROM turns").fetchone()[0])
-        held = self._count(_any_of((word,)), total)
+        held = self._count(_in("{said done}", word, ""), total)
         return max(math.log((total - held + 0.5) / (held + 0.5)), 0.0)
 
     def _archive(self, name: str) -> int:
@@ -373,11 +373,6 @@ class Turns:
         self.connection.execute("INSERT OR IGNORE INTO folders (folder, project) VALUES (?, ?)", values)
         found = self.connection.execute("SELECT id FROM folders WHERE folder = ? AND project = ?", values).fetchone()
         return int(found[0])
-
-
-def _any_of(words: Iterable[str]) -> str:
-    asked = " OR ".join(quote(word) for word in words)
-    return f"{{said done}} : ({asked})" if asked else ""
 
 
 def _in(column: str, word: str, within: str) -> str:

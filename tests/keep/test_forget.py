@@ -14,7 +14,7 @@ from memem.keep.backup import backup
 from memem.keep.forget import Wish, carry_out, plan
 from memem.miner import Miner
 from memem.models import Draft
-from memem.state import copies
+from memem.state import copies, helped
 from memem.tools.memory import transcript_search
 from memem.verify import DAMAGE, verify
 
@@ -77,6 +77,7 @@ def use(memem, home, memory):
         f'{{"at": 1, "event": "prompt", "served": 1, "session": "s-9", "ids": ["{memory.id}"]}}\n'
         '{"at": 2, "event": "prompt", "served": 0}\n'
     )
+    helped.record(memem.state.connection, [helped.Help(session=SESSION, memory=memory.id, at=1, sign="cited")])
     graph.neighbors(memem, memory.id)
     copies.keep(memem.state.connection, home.dir, float("inf"))
     copies.keep(memem.state.connection, home.dir, float("inf"))
