@@ -29,6 +29,7 @@ class Task(Value):
     strict: bool = False  # nothing of other projects
     history: bool = False  # also what is no longer in force
     transcripts: bool = False  # also what was said in sessions
+    judge: bool = False  # a model may drop and move what was found
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
@@ -123,6 +124,7 @@ class ActiveSlice(Value):
     excluded: tuple[Excluded, ...] = ()
     considered: int = 0
     recalled: int = 0
+    judge: str = ""  # the model that looked through it, or nothing
     confidence: float = 0.0  # how much of the question's information the best match holds
     continuity: Continuity = Continuity()
     results: tuple[Result, ...] = ()

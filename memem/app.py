@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 from memem.active import ActiveSlice, Task
 from memem.dates import end_of, named
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
-from memem.graph import Graph
 from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
 from memem.off import is_off
 from memem.project import find_checkout
 from memem.recall import slices
 from memem.recall.paths import File
-from memem.slicing import Slicing
+from memem.slicing import activated
 from memem.state import helped
-from memem.stores import verb
+from memem.stores import Stores, verb
 from memem.value import Value
 
 if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs none of it
@@ -42,7 +41,7 @@ class Timeline(Value):
     linked: tuple[Memory, ...]
 
 
-class Memem(Graph, Slicing):
+class Memem(Stores):
     """The product as an object: build it once per process, close it at the end."""
 
     # Writing
@@ -54,11 +53,11 @@ class Memem(Graph, Slicing):
         Raises:
             BadInput, NotFound, VaultUnavailable, NotReady: see `Gate.ingest`.
         """
-        self._freshen()
+        self.freshen()
         draft = draft.replace(source_session=draft.source_session or self.session)
         if (self.config.session_off and not dry_run) or is_off(self.config.dir, draft.source_session):
             raise BadInput("memem is off for this session, nothing was saved: memem off --undo takes that back.")
-        return self._gate().ingest(draft, self.scope(scope), dry_run=dry_run)
+        return self.gate().ingest(draft, self.scope(scope), dry_run=dry_run)
 
     def import_from(
         self, path: str, scope: str = "", *, roots: Sequence[str] = (), dry_run: bool = True
@@ -87,9 +86,9 @@ class Memem(Graph, Slicing):
 
     @verb
     def _import(self, file: str, draft: Draft, scope: str, dry_run: bool) -> Imported:
-        self._freshen()
+        self.freshen()
         try:
-            outcome = self._gate().ingest(draft, self.scope(scope), dry_run=dry_run, most=0)
+            outcome = self.gate().ingest(draft, self.scope(scope), dry_run=dry_run, most=0)
         except BadInput as error:
             return Imported(file=file, reason=str(error))
         return Imported(file=file, outcome=outcome)
@@ -101,7 +100,7 @@ class Memem(Graph, Slicing):
         """Notes that need a human's decision: several versions of one memory, and notes that cannot be read well."""
         from memem.conflicts import find_conflicts
 
-        self._freshen()
+        self.freshen()
         return find_conflicts(self.index)
 
     @verb
@@ -110,7 +109,7 @@ class Memem(Graph, Slicing):
 
         With `as_of` (a date or time, ISO 8601) what was valid then, whatever became of it.
         """
-        self._freshen()
+        self.freshen()
         query = Query(text=_question(text), scope=self.scope(scope), limit=_bounded(limit, 50), strict=strict)
         query = query.replace(at=end_of(as_of) if as_of else "", when=named(text, datetime.now(UTC).date()))
         return slices.for_search(self.index, query, self._uses).replace(warnings=self.warnings())
@@ -121,7 +120,7 @@ class Memem(Graph, Slicing):
     @verb
     def get(self, ids: Sequence[str]) -> tuple[list[Memory], list[str]]:
         """Memories by id or unique prefix of at least 8 characters, and the names that nothing was found for."""
-        self._freshen()
+        self.freshen()
         found: list[Memory] = []
         missing: list[str] = []
         for name in dict.fromkeys(part.strip().strip("[]") for part in ids):
@@ -165,12 +164,17 @@ class Memem(Graph, Slicing):
         text = _question(task.text)
         _bounded(task.limit, 50)
         said = self.transcripts(text, _MOST_PASSAGES, task.scope).passages if task.transcripts else ()
-        return self.activated(task.replace(text=text), said, writeback)
+        judge = None
+        if task.judge:
+            from memem import judge as judges
+
+            judge = partial(judges.judge, self)
+        return activated(self, task.replace(text=text), said, writeback, judge)
 
     @verb
     def volunteered(self, prompt: str, scope: str = "") -> Slice:
         """What the prompt hook would inject for a prompt into a session that has seen nothing."""
-        self._freshen()
+        self.freshen()
         query = Query(
             text=prompt, scope=self.scope(scope), limit=self.config.prompt_limit, budget=self.config.prompt_budget
         )
@@ -179,7 +183,7 @@ class Memem(Graph, Slicing):
     @verb
     def session_start(self, scope: str = "") -> Slice:
         """What the session start hook would inject."""
-        self._freshen()
+        self.freshen()
         query = Query(
             text="",
             scope=self.scope(scope),
@@ -196,7 +200,7 @@ class Memem(Graph, Slicing):
 
         With `path` only those whose globs concern that file, closest first.
         """
-        self._freshen()
+        self.freshen()
         wanted = None if scope == "*" else self.scope(scope)
         if path:
             return self._concerning(path, self.memories(scope, history=history))

@@ -47,8 +47,8 @@ def backend(stores: Stores) -> LLM:
     return build(stores.config, gather(stores.config, stores.environ), stores.environ)
 
 
-def model(stores: Stores, stop: Callable[[], bool] = never) -> Model | None:
-    """The model that the user allowed to spend on, within the budget, or None.
+def model(stores: Stores, stop: Callable[[], bool] = never, paid: Ledger | None = None) -> Model | None:
+    """The model that the user allowed to spend on, within the budget, or None; `paid` if not in the stores' own ledger.
 
     Raises:
         ModelUnusable, StateUnavailable: its keys cannot be read safely; there is no ledger.
@@ -65,7 +65,7 @@ def model(stores: Stores, stop: Callable[[], bool] = never) -> Model | None:
         llm = NoModel(f"spending was allowed for {allowed}, not for {llm.name}: memem miner spend --allow")
     return Model(
         llm,
-        ledger(stores),
+        paid or ledger(stores),
         Budget(tokens=config.daily_tokens, usd=config.daily_usd),
         free=llm.name == "ollama" or urlsplit(config.llm_url).hostname in LOCAL,
         priced_as=config.llm_model or LIKELY_MODEL,

@@ -32,7 +32,7 @@ from memem.install import (
     write,
 )
 from memem.value import TYPE_CHECKING
-from memem.vault.seen import remember, was_seen
+from memem.vault.seen import make_folder, remember, was_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -178,7 +178,7 @@ def _prepare_vault(config: Config, *, canary: bool) -> None:
         what = f"the vault {config.vault} has lost its folder memem; is it mounted?"
         raise SetupFailed(14, what, fix + shlex.quote(config.memory_root))
     try:
-        os.makedirs(memories, exist_ok=True)
+        make_folder(memories)
         if canary:
             _canary(memories)
     except OSError as error:

@@ -1,9 +1,13 @@
-"""The graph as verbs: what a memory is connected with, a walk from there, what is wrong, and saying a relation."""
+"""The graph as verbs: what a memory is connected with, a walk from there, what is wrong, and saying a relation.
+
+The first look settles what changed since the last one did.
+"""
 
 from __future__ import annotations
 
 from memem.errors import BadInput, NotFound
-from memem.index import edges, graph
+from memem.index import edges
+from memem.index import graph as written
 from memem.index.cues import ASSERTED, SHORTEST_ID
 from memem.index.graph import Edge, Flaw
 from memem.models import Candidate, Memory, Query
@@ -26,141 +30,146 @@ class Step(Value):
     score: float = 1.0
 
 
-class Graph(Stores):
-    """The verbs over edges. The first of them settles what changed since the last one did."""
+@verb
+def neighbors(stores: Stores, name: str, limit: int = 20, *, history: bool = False) -> tuple[Memory, list[Step]]:
+    """A memory and those it is connected with, best first; superseded and archived ones only with `history`.
 
-    @verb
-    def neighbors(self, name: str, limit: int = 20, *, history: bool = False) -> tuple[Memory, list[Step]]:
-        """A memory and those it is connected with, best first; superseded and archived ones only with `history`.
+    Raises:
+        NotFound, BadInput: no memory, or several, have an id that begins so.
+    """
+    _settle(stores)
+    start = _one(stores, name).memory
+    # History is filtered afterwards, so more than the limit is read.
+    found = _reached(stores, start, written.neighbors(stores.index, [start.id], limit * 4), history)
+    return start, found[:limit]
 
-        Raises:
-            NotFound, BadInput: no memory, or several, have an id that begins so.
-        """
-        self._settled()
-        start = self._one(name).memory
-        # History is filtered afterwards, so more than the limit is read.
-        found = self._reached(start, graph.neighbors(self.index, [start.id], limit * 4), history)
-        return start, found[:limit]
 
-    @verb
-    def explore(
-        self, start: str, scope: str = "", *, depth: int = 2, limit: int = 30, history: bool = False
-    ) -> list[Step]:
-        """A walk through the graph from a memory's id, or from what a search for a text finds: nearest first.
+@verb
+def explore(
+    stores: Stores, start: str, scope: str = "", *, depth: int = 2, limit: int = 30, history: bool = False
+) -> list[Step]:
+    """A walk through the graph from a memory's id, or from what a search for a text finds: nearest first.
 
-        A memory is reached once, by the best edge of the step that first leads to it; its score is the product of the
-        edges on the way, each fading a little.
-        """
-        self._settled()
-        found = [Step(memory=memory) for memory in self._starts(start, scope)]
-        reached = {step.memory.id for step in found}
-        border = found
-        for _ in range(min(max(depth, 1), DEEPEST)):
-            ahead: dict[str, Step] = {}
-            for step in border:
-                near = graph.neighbors(self.index, [step.memory.id], _WIDEST)
-                near = [edge for edge in near if edge.relation != "temporal"]  # leads anywhere, soon to everything
-                for one in self._reached(step.memory, near, history):
-                    score = round(step.score * one.score * _FADES, 4)
-                    known = ahead.get(one.memory.id)
-                    if one.memory.id not in reached and (known is None or score > known.score):
-                        ahead[one.memory.id] = one.replace(depth=step.depth + 1, score=score)
-            border = sorted(ahead.values(), key=lambda step: (-step.score, step.memory.id))[: limit - len(found)]
-            found = [*found, *border]
-            reached.update(ahead)
-            if not border or len(found) >= limit:
-                break
-        return found[:limit]
+    A memory is reached once, by the best edge of the step that first leads to it; its score is the product of the
+    edges on the way, each fading a little.
+    """
+    _settle(stores)
+    found = [Step(memory=memory) for memory in _starts(stores, start, scope)]
+    reached = {step.memory.id for step in found}
+    border = found
+    for _ in range(min(max(depth, 1), DEEPEST)):
+        ahead: dict[str, Step] = {}
+        for step in border:
+            near = written.neighbors(stores.index, [step.memory.id], _WIDEST)
+            near = [edge for edge in near if edge.relation != "temporal"]  # leads anywhere, soon to everything
+            for one in _reached(stores, step.memory, near, history):
+                score = round(step.score * one.score * _FADES, 4)
+                known = ahead.get(one.memory.id)
+                if one.memory.id not in reached and (known is None or score > known.score):
+                    ahead[one.memory.id] = one.replace(depth=step.depth + 1, score=score)
+        border = sorted(ahead.values(), key=lambda step: (-step.score, step.memory.id))[: limit - len(found)]
+        found = [*found, *border]
+        reached.update(ahead)
+        if not border or len(found) >= limit:
+            break
+    return found[:limit]
 
-    @verb
-    def connect(self, source: str, relation: str, target: str) -> bool:
-        """Assert that one memory is `related` to, `supersedes` or `contradicts` another; whether that is new.
 
-        It is written into the frontmatter of the source's note, and with `supersedes` the target becomes history.
+@verb
+def connect(stores: Stores, source: str, relation: str, target: str) -> bool:
+    """Assert that one memory is `related` to, `supersedes` or `contradicts` another; whether that is new.
 
-        Raises:
-            BadInput: an unknown relation, one memory twice, a circle of corrections, or a note that cannot say it.
-            NotFound, VaultUnavailable: see `Gate.relate`.
-        """
-        if relation not in ASSERTED:
-            raise BadInput(f"{relation!r} is no relation to assert. Relations: {', '.join(ASSERTED)}.")
-        self._freshen()
-        one, other = self._one(source, single=True), self._one(target, single=True)
-        if one.memory.id == other.memory.id:
-            raise BadInput("a memory cannot be connected with itself.")
-        if relation == "supersedes":
-            if not one.memory.live:
-                raise BadInput(f"{one.memory.id8} is history itself, so it supersedes nothing.")
-            if one.memory.id in self._older(other.memory.id):
-                raise BadInput(f"{other.memory.id8} supersedes {one.memory.id8} already; that would be a circle.")
-        return self._gate().relate(one, relation, other)
+    It is written into the frontmatter of the source's note, and with `supersedes` the target becomes history.
 
-    @verb
-    def graph_audit(self) -> list[Flaw]:
-        """What is wrong in the graph or worth a look."""
-        self._settled()
-        return graph.audit(self.index)
+    Raises:
+        BadInput: an unknown relation, one memory twice, a circle of corrections, or a note that cannot say it.
+        NotFound, VaultUnavailable: see `Gate.relate`.
+    """
+    if relation not in ASSERTED:
+        raise BadInput(f"{relation!r} is no relation to assert. Relations: {', '.join(ASSERTED)}.")
+    stores.freshen()
+    one, other = _one(stores, source, single=True), _one(stores, target, single=True)
+    if one.memory.id == other.memory.id:
+        raise BadInput("a memory cannot be connected with itself.")
+    if relation == "supersedes":
+        if not one.memory.live:
+            raise BadInput(f"{one.memory.id8} is history itself, so it supersedes nothing.")
+        if one.memory.id in _older(stores, other.memory.id):
+            raise BadInput(f"{other.memory.id8} supersedes {one.memory.id8} already; that would be a circle.")
+    return stores.gate().relate(one, relation, other)
 
-    @verb
-    def graph_stats(self) -> dict[str, int]:
-        """How many edges there are of each relation, most first."""
-        self._settled()
-        return graph.stats(self.index)
 
-    @verb
-    def rebuild_graph(self, scope: str = "*") -> int:
-        """Make the derived edges of a scope, or of all memories, anew; answers of how many notes."""
-        self._freshen()
-        wanted = None if scope == "*" else self.scope(scope)
-        rows = [item.row for item in self.index.notes() if wanted is None or wanted.holds(item.memory.project)]
-        edges.unsettle(self.index.connection, rows)
-        return edges.settle(self.index.connection)
+@verb
+def audit(stores: Stores) -> list[Flaw]:
+    """What is wrong in the graph or worth a look."""
+    _settle(stores)
+    return written.audit(stores.index)
 
-    def _settled(self) -> None:
-        self._freshen()
-        edges.settle(self.index.connection)
 
-    def _one(self, name: str, *, single: bool = False) -> Candidate:
-        """The note of an id or its beginning; with `single` no memory that is in several notes."""
-        name = name.strip().strip("[]")
-        found = self.index.by_prefix(name) if len(name) >= SHORTEST_ID else []
-        if not found:
-            raise NotFound(
-                f"no memory {name[:80]!r}; give at least {SHORTEST_ID} characters of its id (memory_search)."
-            )
-        if len({item.memory.id for item in found}) > 1:
-            raise BadInput(f"{name!r} begins several ids; give more of the one you mean.")
-        if single and len(found) > 1:
-            raise BadInput(f"{name!r} is in {len(found)} notes: decide first which one stays (memem conflicts).")
-        return max(found, key=lambda item: item.memory.updated)
+@verb
+def stats(stores: Stores) -> dict[str, int]:
+    """How many edges there are of each relation, most first."""
+    _settle(stores)
+    return written.stats(stores.index)
 
-    def _starts(self, start: str, scope: str) -> list[Memory]:
-        name = start.strip().strip("[]")
-        if not name:
-            raise BadInput("say where to begin: an id, or words to search for.")
-        if len(name) >= SHORTEST_ID and " " not in name:
-            ids = {item.memory.id: item.memory for item in self.index.by_prefix(name)}
-            if len(ids) == 1:
-                return list(ids.values())
-        query = Query(text=start[:2000], scope=self.scope(scope), limit=_STARTS)
-        return [item.memory for item in slices.for_search(self.index, query).found]
 
-    def _reached(self, start: Memory, near: list[Edge], history: bool) -> list[Step]:
-        steps = []
-        for edge in near:
-            item = max(self.index.notes("id = ?", (edge.other(start.id),)), key=lambda item: item.memory.updated)
-            if history or item.memory.live:
-                steps.append(Step(memory=item.memory, edge=edge, depth=1, score=edge.score))
-        return steps
+@verb
+def rebuild(stores: Stores, scope: str = "*") -> int:
+    """Make the derived edges of a scope, or of all memories, anew; answers of how many notes."""
+    stores.freshen()
+    wanted = None if scope == "*" else stores.scope(scope)
+    rows = [item.row for item in stores.index.notes() if wanted is None or wanted.holds(item.memory.project)]
+    edges.unsettle(stores.index.connection, rows)
+    return edges.settle(stores.index.connection)
 
-    def _older(self, memory: str) -> set[str]:
-        """All that a memory supersedes, directly or by others."""
-        found: set[str] = set()
-        waiting = [memory]
-        while waiting:
-            at = waiting.pop()
-            near = graph.neighbors(self.index, [at], limit=1000)
-            older = {edge.target for edge in near if edge.relation == "supersedes" and edge.source == at} - found
-            found |= older
-            waiting += older
-        return found
+
+def _settle(stores: Stores) -> None:
+    stores.freshen()
+    edges.settle(stores.index.connection)
+
+
+def _one(stores: Stores, name: str, *, single: bool = False) -> Candidate:
+    """The note of an id or its beginning; with `single` no memory that is in several notes."""
+    name = name.strip().strip("[]")
+    found = stores.index.by_prefix(name) if len(name) >= SHORTEST_ID else []
+    if not found:
+        raise NotFound(f"no memory {name[:80]!r}; give at least {SHORTEST_ID} characters of its id (memory_search).")
+    if len({item.memory.id for item in found}) > 1:
+        raise BadInput(f"{name!r} begins several ids; give more of the one you mean.")
+    if single and len(found) > 1:
+        raise BadInput(f"{name!r} is in {len(found)} notes: decide first which one stays (memem conflicts).")
+    return max(found, key=lambda item: item.memory.updated)
+
+
+def _starts(stores: Stores, start: str, scope: str) -> list[Memory]:
+    name = start.strip().strip("[]")
+    if not name:
+        raise BadInput("say where to begin: an id, or words to search for.")
+    if len(name) >= SHORTEST_ID and " " not in name:
+        ids = {item.memory.id: item.memory for item in stores.index.by_prefix(name)}
+        if len(ids) == 1:
+            return list(ids.values())
+    query = Query(text=start[:2000], scope=stores.scope(scope), limit=_STARTS)
+    return [item.memory for item in slices.for_search(stores.index, query).found]
+
+
+def _reached(stores: Stores, start: Memory, near: list[Edge], history: bool) -> list[Step]:
+    steps = []
+    for edge in near:
+        item = max(stores.index.notes("id = ?", (edge.other(start.id),)), key=lambda item: item.memory.updated)
+        if history or item.memory.live:
+            steps.append(Step(memory=item.memory, edge=edge, depth=1, score=edge.score))
+    return steps
+
+
+def _older(stores: Stores, memory: str) -> set[str]:
+    """All that a memory supersedes, directly or by others."""
+    found: set[str] = set()
+    waiting = [memory]
+    while waiting:
+        at = waiting.pop()
+        near = written.neighbors(stores.index, [at], limit=1000)
+        older = {edge.target for edge in near if edge.relation == "supersedes" and edge.source == at} - found
+        found |= older
+        waiting += older
+    return found

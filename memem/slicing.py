@@ -6,16 +6,19 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from memem import sqlite
 from memem.active import MODES, ActiveSlice, Item, Past, Task
-from memem.errors import BadInput
-from memem.models import GENERAL, Memory, Query, Scope
+from memem.errors import BadInput, TooNew
+from memem.index import edges
+from memem.models import GENERAL, Query, Scope
 from memem.project import branch_of, find_checkout
-from memem.recall.activation import Asked, activate
+from memem.recall.activation import activate
+from memem.recall.candidates import Asked
+from memem.recall.continuity import compared
 from memem.recall.render import slice_markdown
 from memem.stores import Stores, verb
 from memem.text import clean, one_line, utf16_length
@@ -23,106 +26,138 @@ from memem.text import clean, one_line, utf16_length
 if TYPE_CHECKING:
     from memem.sources.search import Passage
 
+Judge = Callable[[ActiveSlice], ActiveSlice]
 _LONGEST = 500  # characters of a name, a path, an id
 _LONGEST_TEXT = 2000
 _MOST_FILES = 50
 _HEAD = 600  # UTF-16 units of a slice beside its items: what it is for, and titles of sections
+_SETTLE_SECONDS = 0.3
 _SPARSE = 3  # memories; a briefing with fewer asks `general` as well
 _NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stakeholder", "deadline")
 
 
-class Slicing(Stores):
-    """The verbs of working states."""
+def activated(
+    stores: Stores, task: Task, said: Sequence[Passage] = (), writeback: str = "", judge: Judge | None = None
+) -> ActiveSlice:
+    """The working state for a task and passages of sessions, told apart from the session's previous one.
 
-    @verb
-    def activated(self, task: Task, said: Sequence[Passage] = (), writeback: str = "") -> ActiveSlice:
-        """The working state for a task and passages of sessions, told apart from the session's previous one."""
-        self._freshen()
-        folder = os.path.realpath(task.folder or self.folder or "/")
-        task = _checked(task, folder)
-        scope = self.scope(task.scope, folder if task.folder else "")
-        session = task.session or self.session
-        query = Query(
-            text=f"{task.text} {task.name}".strip(),
-            scope=scope,
-            paths=tuple(path for path, _ in task.files),
-            session=session,
-            limit=task.limit,
-            budget=task.budget,
-            strict=task.strict,
-        )
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        asked = Asked(index=self.index, query=query, task=task, passages=tuple(said))
-        past = self._past(session, scope)
-        found = activate(asked, str(uuid.uuid4()), now, _environment(folder, scope, task), past)
-        found = self._with_deltas(found, writeback, now)
-        self._remember_slice(found, session)
-        return found.replace(warnings=self.warnings())
+    No verb as a whole: others need not wait while a judge thinks.
+    """
+    found, past = _found(stores, task, said)
+    if judge:
+        found = judge(found)
+        found = found.replace(continuity=compared(past, found.items, found.resolved)) if past else found
+    return _kept(stores, found, writeback)
 
-    def assembled(self, text: str, project: str = "", budget: int = 6000) -> tuple[ActiveSlice, ...]:
-        """A briefing in one or two slices: the project's own, and `general` when that one holds little.
 
-        `budget` is shared by both, in UTF-16 units; the frame of a slice counts about 600 of them.
+@verb
+def _found(stores: Stores, task: Task, said: Sequence[Passage]) -> tuple[ActiveSlice, Past | None]:
+    """The slice, and the one of the session before it."""
+    stores.freshen()
+    _settle(stores)
+    folder = os.path.realpath(task.folder or stores.folder or "/")
+    task = _checked(task, folder)
+    scope = stores.scope(task.scope, folder if task.folder else "")
+    query = Query(
+        text=f"{task.text} {task.name}".strip(),
+        scope=scope,
+        paths=tuple(path for path, _ in task.files),
+        session=task.session or stores.session,
+        limit=task.limit,
+        budget=task.budget,
+        strict=task.strict,
+    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    asked = Asked(index=stores.index, query=query, task=task, passages=tuple(said))
+    past = _past(stores, query.session, scope)
+    return activate(asked, str(uuid.uuid4()), now, _environment(folder, scope, task), past), past
 
-        Raises:
-            BadInput: there is no question.
-        """
-        if not text.strip():
-            raise BadInput("the query is empty: say what the briefing is for.")
-        text = text[:_LONGEST_TEXT]
-        own = self.activated(Task(text=text, scope=project, budget=budget - _HEAD, limit=50, mode="session_start"))
-        own = own.replace(results=())  # a briefing tells what is, not what could be written
-        if own.query.scope.id == GENERAL or sum(item.origin == "memory" for item in own.items) >= _SPARSE:
-            return (own,)
-        left = budget - utf16_length(slice_markdown(own)) - _HEAD
-        more = self.activated(Task(text=text, scope=GENERAL, budget=max(left, 0), strict=True))
-        known = {item.id for item in own.items}
-        fresh = tuple(item for item in more.items if item.id not in known)
-        return (own, more.replace(items=fresh, results=())) if fresh else (own,)
 
-    def human_owned(self, memory: Memory) -> bool:
-        """Whether a human wrote or edited the note: automation may then supersede it visibly, never rewrite it."""
-        left = self.state.written(memory.id) if self.state else ""
-        return not left or all(entry.hash != left for entry in self.index.entries_of(memory.id))
+@verb
+def _kept(stores: Stores, found: ActiveSlice, writeback: str) -> ActiveSlice:
+    """The slice with what it suggests to write, remembered for the next one."""
+    found = _with_deltas(stores, found, writeback)
+    _remember(stores, found, found.query.session)
+    return found.replace(warnings=(*stores.warnings(), *found.warnings))
 
-    def _with_deltas(self, found: ActiveSlice, writeback: str, now: str) -> ActiveSlice:
-        if self._too_new and not writeback:
-            return found
-        try:
-            from memem.ingest import deltas
-        except ModuleNotFoundError:
-            if writeback:
-                raise
-            return found  # dependencies are still being installed, and reading needs none of them
 
-        proposed = deltas.propose(found, now)
-        if not proposed:
-            return found
-        results = deltas.settle(proposed, writeback, self._gate(), found.query.scope, self.human_owned)
-        return found.replace(results=tuple(results))
+def assembled(stores: Stores, text: str, project: str = "", budget: int = 6000) -> tuple[ActiveSlice, ...]:
+    """A briefing in one or two slices: the project's own, and `general` when that one holds little.
 
-    def _past(self, session: str, scope: Scope) -> Past | None:
-        from memem.state.history import History
+    `budget` is shared by both, in UTF-16 units; the frame of a slice counts about 600 of them.
 
-        if not session or self.state is None:
-            return None
-        try:
-            return History(self.state.connection).latest(session, scope.id)
-        except sqlite.Error:
-            return None  # busy: the slice begins anew, which loses what would have been carried, nothing else
+    Raises:
+        BadInput: there is no question.
+    """
+    if not text.strip():
+        raise BadInput("the query is empty: say what the briefing is for.")
+    text = text[:_LONGEST_TEXT]
+    own = activated(stores, Task(text=text, scope=project, budget=budget - _HEAD, limit=50, mode="session_start"))
+    own = own.replace(results=())  # a briefing tells what is, not what could be written
+    if own.query.scope.id == GENERAL or sum(item.origin == "memory" for item in own.items) >= _SPARSE:
+        return (own,)
+    left = budget - utf16_length(slice_markdown(own)) - _HEAD
+    more = activated(stores, Task(text=text, scope=GENERAL, budget=max(left, 0), strict=True))
+    known = {item.id for item in own.items}
+    fresh = tuple(item for item in more.items if item.id not in known)
+    return (own, more.replace(items=fresh, results=())) if fresh else (own,)
 
-    def _remember_slice(self, found: ActiveSlice, session: str) -> None:
-        from memem.state.history import History
 
-        if not session or self.state is None:
-            return
-        try:
-            from memem.ingest.secrets import redact
-        except ModuleNotFoundError:
-            return  # what cannot be searched for secrets is not written down
-        safe = tuple(item.replace(id=redact(item.id).text) if _is_named(item) else item for item in found.items)
-        with contextlib.suppress(sqlite.Error):
-            History(self.state.connection).record(found.replace(items=safe), session, time.time())
+def _settle(stores: Stores) -> None:
+    """Let the graph catch up a little; what is not settled then has the edges of the last look."""
+    until = time.monotonic() + _SETTLE_SECONDS
+    try:
+        edges.settle(stores.index.connection, lambda: time.monotonic() > until)
+    except sqlite.Error as error:
+        if sqlite.is_damage(error):
+            raise
+        # Another process writes.
+
+
+def _with_deltas(stores: Stores, found: ActiveSlice, writeback: str) -> ActiveSlice:
+    try:
+        from memem.ingest import deltas
+    except ModuleNotFoundError:
+        if writeback:
+            raise
+        return found  # dependencies are still being installed, and reading needs none of them
+
+    proposed = deltas.propose(found, found.at)
+    if not proposed:
+        return found
+    try:
+        gate = stores.gate()
+    except TooNew:
+        if writeback:
+            raise
+        return found  # nothing may be written here, so nothing is suggested
+    results = deltas.settle(proposed, writeback, gate, found.query.scope, stores.human_owned)
+    return found.replace(results=tuple(results))
+
+
+def _past(stores: Stores, session: str, scope: Scope) -> Past | None:
+    from memem.state.history import History
+
+    if not session or stores.state is None:
+        return None
+    try:
+        return History(stores.state.connection).latest(session, scope.id)
+    except sqlite.Error:
+        return None  # busy: the slice begins anew, which loses what would have been carried, nothing else
+
+
+def _remember(stores: Stores, found: ActiveSlice, session: str) -> None:
+    from memem.state.history import History
+
+    if not session or stores.state is None:
+        return
+    try:
+        from memem.ingest.secrets import redact
+    except ModuleNotFoundError:
+        return  # what cannot be searched for secrets is not written down
+    safe = tuple(item.replace(id=redact(item.id).text) if _is_named(item) else item for item in found.items)
+    with contextlib.suppress(sqlite.Error):
+        History(stores.state.connection).record(found.replace(items=safe), session, time.time())
 
 
 def _checked(task: Task, folder: str) -> Task:

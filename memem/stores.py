@@ -22,7 +22,7 @@ from memem.graves import Graves
 from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
 from memem.ingest.spool import Spool
-from memem.models import Scope
+from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
 from memem.state.changes import Changes
@@ -168,11 +168,45 @@ class Stores:
         here = scope_at(folder or self.folder, self.config.project_aliases, self.index.root_commit)
         return scope_named(name, here, self.config.project_aliases) if name else here
 
+    def freshen(self) -> None:
+        """Sync unless that was a moment ago. What is away or busy leaves the index as the last good copy."""
+        age = time.monotonic() - self._synced_at
+        if age < _FRESH_SECONDS or (age < _WATCHED_SECONDS and not self._left and self.catch_up()):
+            return
+        try:
+            self.sync(seconds=_BUILDING_SECONDS)
+        except (VaultUnavailable, StateUnavailable) as error:
+            # Who holds the index now holds it for long: what this call writes there the next sync finds.
+            sqlite.wait_at_most(self.index.connection, _HURRY_SECONDS)
+            if str(error) not in self.degraded:
+                self.degraded.append(str(error))
+
+    def gate(self) -> Gate:
+        """The door of everything that is written; used within a verb, or through `offering`.
+
+        Raises:
+            TooNew: a newer memem was here.
+        """
+        if self._too_new:  # what a newer memem left there must not be undone, and what it knows is not known here
+            raise self._too_new
+        from memem.ingest.gate import Gate
+
+        if self._left:  # what is not in the index yet may be what is offered
+            with contextlib.suppress(VaultUnavailable, StateUnavailable):
+                self.sync()
+        forgotten = Forgotten(self.config.dir).holds
+        return Gate(self.vault, self.index, self._spool(), self.state, forgotten=forgotten, redact=self.redactor)
+
     @verb
     def offering(self, work: Callable[[Gate], T]) -> T:
         """Let some work offer to the gate over a fresh index, as one call: alone, and again after healing the index."""
-        self._freshen()
-        return work(self._gate())
+        self.freshen()
+        return work(self.gate())
+
+    def human_owned(self, memory: Memory) -> bool:
+        """Whether a human wrote or edited the note: automation may then supersede it visibly, never rewrite it."""
+        left = self.state.written(memory.id) if self.state else ""
+        return not left or all(entry.hash != left for entry in self.index.entries_of(memory.id))
 
     def durable(self) -> State:
         """The state database, for what cannot do without it.
@@ -253,19 +287,6 @@ class Stores:
         self.index = self._open_index()
         self._synced_at = float("-inf")
 
-    def _freshen(self) -> None:
-        """Sync unless that was a moment ago. What is away or busy leaves the index as the last good copy."""
-        age = time.monotonic() - self._synced_at
-        if age < _FRESH_SECONDS or (age < _WATCHED_SECONDS and not self._left and self.catch_up()):
-            return
-        try:
-            self.sync(seconds=_BUILDING_SECONDS)
-        except (VaultUnavailable, StateUnavailable) as error:
-            # Who holds the index now holds it for long: what this call writes there the next sync finds.
-            sqlite.wait_at_most(self.index.connection, _HURRY_SECONDS)
-            if str(error) not in self.degraded:
-                self.degraded.append(str(error))
-
     def _open_state(self) -> State | None:
         folder = self.config.dir
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the state database")]
@@ -295,18 +316,7 @@ class Stores:
     def _replay(self) -> None:
         if self._too_new or not self._spool_files():
             return
-        self._gate().replay()
-
-    def _gate(self) -> Gate:
-        if self._too_new:  # what a newer memem left there must not be undone, and what it knows is not known here
-            raise self._too_new
-        from memem.ingest.gate import Gate
-
-        if self._left:  # what is not in the index yet may be what is offered
-            with contextlib.suppress(VaultUnavailable, StateUnavailable):
-                self.sync()
-        forgotten = Forgotten(self.config.dir).holds
-        return Gate(self.vault, self.index, self._spool(), self.state, forgotten=forgotten, redact=self.redactor)
+        self.gate().replay()
 
     @cached_property
     def redactor(self) -> Redactor:

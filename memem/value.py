@@ -8,14 +8,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # The typing module is not imported here either; type checkers know this name.
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any, ClassVar, Self, dataclass_transform
 else:
 
     def dataclass_transform(**_):
         return lambda cls: cls
-
-
-_put = object.__setattr__
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -30,6 +28,7 @@ class ValueType(type):
         cls = super().__new__(mcls, name, bases, body)
         before = tuple(field for base in bases for field in getattr(base, "__fields__", ()))
         cls.__fields__ = before + fields  # type: ignore[attr-defined]
+        cls.__puts__ = tuple(getattr(cls, field).__set__ for field in cls.__fields__)  # type: ignore[attr-defined]
         return cls
 
 
@@ -47,13 +46,14 @@ class Value(metaclass=ValueType):
     if TYPE_CHECKING:
         __fields__: ClassVar[tuple[str, ...]]
         __defaults__: ClassVar[dict[str, Any]]
+        __puts__: ClassVar[tuple[Callable[[Value, Any], None], ...]]  # what sets each field, past the freezing
     else:
 
         def __init__(self, **given):
-            values, put = self.__defaults__ | given, _put
+            values = self.__defaults__ | given
             try:
-                for field in self.__fields__:
-                    put(self, field, values[field])
+                for field, put in zip(self.__fields__, self.__puts__, strict=True):
+                    put(self, values[field])
             except KeyError:
                 raise TypeError(f"{type(self).__name__} needs {field}") from None
             if len(values) != len(self.__fields__):
@@ -62,6 +62,14 @@ class Value(metaclass=ValueType):
 
         def __setattr__(self, field, _value):
             raise AttributeError(f"{type(self).__name__}.{field} is frozen; use replace()")
+
+    @classmethod
+    def in_order(cls, values: Iterable[Any]) -> Self:
+        """A value of all its fields in order of declaration: for rows of a table, by names it takes twice as long."""
+        made = cls.__new__(cls)
+        for put, value in zip(cls.__puts__, values, strict=True):
+            put(made, value)
+        return made
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""

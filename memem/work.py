@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from memem import consent
+from memem import consent, helped, sqlite
 from memem.app import Memem
 from memem.errors import Malformed, MememError, NotFound, Paused, Refused, Truncated
 from memem.ingest.gate import Gate
@@ -58,9 +59,8 @@ def session(work: Work, job: Job) -> str:
     try:
         if not work.sessions.source.head(path).readable:
             return "left alone"
-        for grown in work.memem.archive([str(path)], opted_in=True):
-            if grown.problem:
-                return grown.problem
+        if problem := _captured(work, path):
+            return problem
         if not consent.read(work.memem.config.dir).mining:
             return "captured"
         windows = work.sessions.windows(path)
@@ -103,6 +103,19 @@ def playbook(work: Work, job: Job) -> str:
 
 
 JOBS: dict[str, Callable[[Work, Job], str]] = {SESSION: session, PART: part, PLAYBOOK: playbook}
+
+
+def _captured(work: Work, path: Path) -> str:
+    """What is done with every session before a model is asked, which may put it off; answers what stood in the way.
+
+    It is archived, and what it did with the memories that it was shown is noted.
+    """
+    for grown in work.memem.archive([str(path)], opted_in=True):
+        if grown.problem:
+            return grown.problem
+    with contextlib.suppress(sqlite.Error):  # busy: `memem stats` compares as well
+        helped.compare(work.memem, path, work.jobs.now())
+    return ""
 
 
 def _engine(work: Work, job: Job) -> Engine:
@@ -193,9 +206,10 @@ def _companions(
     project = work.sessions.scope(reading).id
     unfit: list[Job] = []
     while pieces and len(batch) < _MOST_TOGETHER > len(unfit) and (other := work.jobs.claim(SESSION)):
-        read = None if other.reason == _ALONE else _readable(work.sessions, Path(other.payload["path"]))
+        path = Path(other.payload["path"])
+        read = None if other.reason == _ALONE else _readable(work.sessions, path)
         piece = engine.small(read) if read and work.sessions.scope(read).id == project else None
-        if read and piece:
+        if read and piece and not _captured(work, path):
             batch.append((other, read))
             pieces.append(piece)
         else:

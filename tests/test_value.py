@@ -61,6 +61,12 @@ def test_replace_makes_a_changed_copy_and_checks_names():
         before.replace(nme="z")
 
 
+def test_a_value_is_made_of_all_its_fields_in_order():
+    assert Named.in_order([1, 3, "there", ("a",)]) == Named(x=1, y=3, name="there", tags=("a",))
+    with pytest.raises(ValueError, match="shorter"):
+        Named.in_order([1, 3])
+
+
 def test_values_are_equal_by_content_and_class():
     assert Point(x=1) == Point(x=1)
     assert Point(x=1) != Point(x=2)

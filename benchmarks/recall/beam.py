@@ -2,7 +2,8 @@
 
     python benchmarks/recall/beam.py DATA [--json]
 
-DATA is a folder with one folder for each chat (chat.json, probing_questions.json). A chat's batches are sessions of
+DATA is a folder with one folder for each chat (chat.json, probing_questions.json), or one above, where such folders are
+called beam*. A chat's batches are sessions of
 the archive, searched as `transcript_search` does: once with the speakers' roles, once with every message as a human's.
 Abstention has no answer, and a summary is of everything: their questions are left out.
 """
@@ -18,11 +19,12 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measure import Answer, Floor, archived, by_group, mean, run, table
+from measure import Answer, Floor, archived, by_group, located, mean, run, table
 
 from memem.sources.events import Event
 
 DEPTHS = (1, 5)
+NAMES = ("beam*/**/chat.json", "**/chat.json")
 LEFT_OUT = ("abstention", "summarization")
 
 
@@ -36,7 +38,7 @@ class Message(NamedTuple):
 
 def chats(path: Path) -> Iterator[tuple[list[list[Message]], list[tuple[str, frozenset[str], str]]]]:
     """The messages by batch, and the questions with what answers them, of every chat below a folder."""
-    for file in sorted(path.rglob("chat.json")):
+    for file in located(path, *NAMES):
         asked = next(file.parent.rglob("probing_questions.json"), None)
         if asked is None:
             continue

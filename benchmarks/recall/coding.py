@@ -2,7 +2,8 @@
 
     python benchmarks/recall/coding.py DATA [--json]
 
-DATA is a JSON list of checkpoints of real sessions (session, at, branch, files, prompt). Every session is asked with
+DATA is a JSON list of checkpoints of real sessions (session, at, branch, files, prompt), or a folder above one that is
+called coding*.json. Every session is asked with
 its first prompt of those that began before it. What is right are proxies: the earlier sessions of the same feature
 branch, and those whose files overlap by 0.3 or more. "Same branch" is mostly a clock, so the newest sessions, whatever
 was asked, stand beside; words and recency together are what `--newest` ranks by.
@@ -21,11 +22,12 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measure import Answer, Floor, Sessions, archived, mean, run, table
+from measure import Answer, Floor, Sessions, archived, located, mean, run, table
 
 from memem.sources.events import Event
 
 DEPTHS = (1, 5, 10)
+NAMES = ("coding*.json", "*checkpoints*.json")
 LEAST_BEFORE = 20  # sessions; with fewer everything is found
 OVERLAP = 0.3
 _QUESTION, _PROMPT = 600, 2000  # characters
@@ -119,7 +121,7 @@ def measure(path: Path) -> Mapping[str, float]:
     names = ("grep", "FTS5", "memem", "newest only", "memem, newest")
     branch: dict[str, list[Answer]] = {name: [] for name in names}
     files: dict[str, list[Answer]] = {name: [] for name in names}
-    for case in cases(sessions(path)):
+    for case in [case for file in located(path, *NAMES) for case in cases(sessions(file))]:
         floor = Floor({session.id: session.text for session in case.before})
         with archived({session.id: session.events for session in case.before}) as archive:
             found = _found(case, floor, archive)

@@ -2,11 +2,12 @@
 
     python benchmarks/recall/injection.py DATA [--json]
 
-DATA is a folder with LoCoMo (locomo*.json), BEAM (a folder beam*) and coding sessions (coding*.json), as the other
-benchmarks read them. Every utterance, message or prompt is a note, every conversation a store of its own. Related
-prompts are the questions that the store answers, unrelated ones those of other conversations without the names that
-give them away: the same genre, so the hardest kind. `five` puts five conversations into one store and asks what
-belongs to none of them. Precision is the share of served related prompts with a right note among those shown.
+DATA is a folder with LoCoMo (locomo*.json), BEAM (a folder beam*) and coding sessions (coding*.json), the folder above,
+or one of the files: what is there is measured. Every utterance, message or prompt is a note, every conversation a store
+of its own. Related prompts are the questions that the store answers, unrelated ones those of other conversations
+without the names that give them away: the same genre, so the hardest kind. `five` puts five conversations into one
+store and asks what belongs to none of them. Precision is the share of served related prompts with a right note among
+those shown.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import beam
 import coding
 import locomo
-from measure import as_note, injected, interval, mean, notes, run
+from measure import NotThere, as_note, find, injected, interval, mean, notes, run
 
 _CHUNK, _PROMPT = 600, 300  # characters
 _MOST_UNRELATED = 60  # prompts of each other conversation
@@ -46,12 +47,13 @@ class Rates(NamedTuple):
 
 def stores(path: Path) -> Iterator[tuple[str, list[Store]]]:
     """The stores of every set in a folder."""
-    for file in sorted(path.glob("locomo*")):
-        yield "LoCoMo", [_talk(talk) for talk in locomo.conversations(file)]
-    for folder in sorted(path.glob("beam*")):
+    folder = path.parent if path.is_file() else path
+    if find(folder, locomo.NAMES[0]):
+        yield "LoCoMo", [_talk(talk) for talk in locomo.conversations(folder)]
+    if find(folder, beam.NAMES[0]):
         yield "BEAM", [_chat(number, *chat) for number, chat in enumerate(beam.chats(folder))]
-    for file in sorted(path.glob("coding*")):
-        yield "coding", [_sessions(file)]
+    if files := find(folder, *coding.NAMES):
+        yield "coding", [_sessions(file) for file in files]
 
 
 def _talk(talk: locomo.Conversation) -> Store:
@@ -124,6 +126,8 @@ def measure(path: Path) -> Mapping[str, float]:
     """Print the table; answers the figures: the means over the sets, and each set's own."""
     print(f"{'':<16} {'prompts':>8} {'served':>7} {'precision':>10} {'unrelated':>10} {'false':>6}   95 % of false")
     sets = dict(stores(path))
+    if not sets:
+        raise NotThere(f"{path} holds neither {locomo.NAMES[0]} nor {beam.NAMES[0]} nor {coding.NAMES[0]}.")
     figures: dict[str, float] = {}
     every: list[tuple[float, float, float]] = []
     for name, found in sets.items():

@@ -2,8 +2,9 @@
 
     python benchmarks/recall/locomo.py DATA [--json]
 
-DATA is the published JSON file, or a folder of such. Every utterance is a human's turn in a session of the archive,
-searched as `transcript_search` does; what is right are the dialogue ids that the question's evidence names.
+DATA is the published JSON file, the folder that holds it, or the folder above that. Every utterance is a human's turn
+in a session of the archive, searched as `transcript_search` does; what is right are the dialogue ids that the
+question's evidence names.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measure import Answer, Floor, archived, by_group, mean, run, table
+from measure import Answer, Floor, NotThere, archived, by_group, located, mean, run, table
 
 from memem.sources.events import Event
 
 GROUPS = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
 DEPTHS = (1, 5, 10)
+NAMES = ("locomo*.json", "*.json")
 
 
 class Conversation(NamedTuple):
@@ -35,13 +37,16 @@ class Conversation(NamedTuple):
 
 
 def conversations(path: Path) -> Iterator[Conversation]:
-    """The conversations of a file or folder."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.json"))
-    for file in files:
+    """The conversations of a file, or of all below a folder."""
+    asked = 0
+    for file in located(path, *NAMES):
         document = json.loads(file.read_text(encoding="utf-8"))
         for item in document if isinstance(document, list) else [document]:
             if "qa" in item:
+                asked += 1
                 yield _conversation(item.get("conversation") or item, item["qa"])
+    if not asked:
+        raise NotThere(f"{path} holds no LoCoMo: a conversation has its questions as `qa`.")
 
 
 def _conversation(talk: dict[str, Any], asked: list[dict[str, Any]]) -> Conversation:

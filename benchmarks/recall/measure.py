@@ -144,6 +144,37 @@ def injected(index: IndexWriter, prompt: str, shown: int = 3) -> list[str]:
     return slices.for_prompt(index, query, "", lambda _: {}).ids
 
 
+def find(path: Path, *patterns: str) -> list[Path]:
+    """The files and folders of a set: the file that is named itself, or what has such a name in a folder, or below it.
+
+    The first pattern counts that anything fits, and of what fits what lies highest; two folders down is deep enough.
+    """
+    if path.is_file():
+        return [path]
+    for pattern in patterns:
+        for depth in ("", "*/", "*/*/"):
+            if found := sorted(path.glob(depth + pattern)):
+                return found
+    return []
+
+
+def located(path: Path, *patterns: str) -> list[Path]:
+    """What `find` finds.
+
+    Raises:
+        NotThere: nothing has such a name.
+    """
+    if not path.exists():
+        raise NotThere(f"{path} does not exist; give a file, the folder that holds it, or the folder above.")
+    if found := find(path, *patterns):
+        return found
+    raise NotThere(f"{path} holds no {' or '.join(patterns)}; give that file, or a folder at most two above it.")
+
+
+class NotThere(Exception):
+    """The data that a benchmark needs is not where it was told to look."""
+
+
 def mean(values: Sequence[float]) -> float:
     """The mean, 0 of nothing."""
     return sum(values) / len(values) if values else 0.0
@@ -189,6 +220,9 @@ def run(description: str, measure: Callable[[Path], Mapping[str, float]], argume
     parser.add_argument("data", type=Path, nargs="?", default=Path())
     parser.add_argument("--json", action="store_true", help="end with one line of figures")
     given = parser.parse_args(list(arguments))
-    figures = measure(given.data)
+    try:
+        figures = measure(given.data)
+    except NotThere as error:
+        sys.exit(str(error))
     if given.json:
         print(json.dumps({name: round(value, 4) for name, value in figures.items()}))

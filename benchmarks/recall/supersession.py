@@ -13,7 +13,7 @@ own. Twice: the later draft names what it supersedes, and it does not, so that t
 `first` is the share of questions whose first answer is the current fact, `ahead` of those where it comes before all
 that it replaced, though another fact may be first. `lost` are current facts that the gate took for replaced by one
 about another subject, `pairs` those of two facts of which one was. DATA, a JSON list of {"before", "after",
-"question"}, replaces the histories.
+"question"}, or a folder above one that is called supersession*.json, replaces the histories.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measure import Floor, mean, run
+from measure import Floor, NotThere, find, mean, run
 
 from memem.app import Memem
 from memem.config import load
@@ -202,10 +202,12 @@ def compared(title: str, found: Sequence[History], beside: Sequence[Pair] = ()) 
 
 def measure(path: Path) -> Mapping[str, float]:
     """Print the tables; answers the figures of each set, those of the written histories without a prefix."""
-    if path.is_file():
-        read = json.loads(path.read_text(encoding="utf-8"))
+    if files := find(path, "supersession*.json"):
+        read = [item for file in files for item in json.loads(file.read_text(encoding="utf-8"))]
         found = [History([item["before"], item["after"]], item["question"]) for item in read]
         return compared(f"{len(found)} histories", found)
+    if not path.exists():
+        raise NotThere(f"{path} does not exist; without DATA the histories beside this file are asked for.")
     natural, framed = written(), templates()
     figures = compared(f"{len(natural)} histories, written", natural, pairs())
     more = compared(f"{len(framed)} from templates", framed)

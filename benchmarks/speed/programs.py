@@ -111,14 +111,14 @@ def _start(command: Sequence[str], environ: Mapping[str, str], *, rest: bool) ->
         process.stdout.readline()
     wall = (time.perf_counter() - started) * 1000
     cpu, listed = cpu_ms(process.pid), resident_mb(process.pid)
-    rested = _at_rest(process.pid) if rest else 0.0
+    rested = at_rest(process.pid) if rest else 0.0
     process.stdin.close()
     process.stdout.close()
     process.wait(30)
     return Started(Cost(cpu, wall), listed, rested)
 
 
-def _at_rest(pid: int, clock: Callable[[], float] = time.monotonic) -> float:
+def at_rest(pid: int, clock: Callable[[], float] = time.monotonic) -> float:
     """Resident MB once it has used no CPU for two seconds."""
     until, before = clock() + 120, -1.0
     while clock() < until and (now := cpu_ms(pid)) != before:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from memem import graph as verbs
 from memem.cli.main import emit, json_option, scope_option
 from memem.index.cues import ASSERTED
 from memem.recall import connections
@@ -29,7 +30,7 @@ def rebuild(memem: Any, /, scope: str) -> None:
     \b
     Example: memem graph rebuild
     """
-    click.echo(f"Connections of {memem().rebuild_graph(scope or '*')} memories made anew.")
+    click.echo(f"Connections of {verbs.rebuild(memem(), scope or '*')} memories made anew.")
 
 
 @graph.command()
@@ -41,7 +42,7 @@ def audit(memem: Any, /, as_json: bool) -> None:
     \b
     Example: memem graph audit --json
     """
-    found = memem().graph_audit()
+    found = verbs.audit(memem())
     if as_json:
         emit([flaw.as_dict() for flaw in found])
     else:
@@ -57,7 +58,7 @@ def stats(memem: Any, /, as_json: bool) -> None:
     \b
     Example: memem graph stats
     """
-    counts = memem().graph_stats()
+    counts = verbs.stats(memem())
     if as_json:
         emit(counts)
         return
@@ -78,7 +79,7 @@ def neighbors(memem: Any, /, memory_id: str, history: bool, limit: int, as_json:
     \b
     Example: memem graph neighbors 3f2a9c1e --history
     """
-    start, found = memem().neighbors(memory_id, limit, history=history)
+    start, found = verbs.neighbors(memem(), memory_id, limit, history=history)
     if as_json:
         emit([_document(step) for step in found])
     else:
@@ -98,7 +99,7 @@ def explore(memem: Any, /, start: str, depth: int, limit: int, scope: str, as_js
     \b
     Example: memem graph explore "redis port"
     """
-    found = memem().explore(start, scope, depth=depth, limit=limit)
+    found = verbs.explore(memem(), start, scope, depth=depth, limit=limit)
     if as_json:
         emit([_document(step) for step in found])
     else:
@@ -116,7 +117,7 @@ def connect(memem: Any, /, source: str, relation: str, target: str) -> None:
     \b
     Example: memem graph connect 3f2a9c1e related 77aa01bc
     """
-    new = memem().connect(source, relation, target)
+    new = verbs.connect(memem(), source, relation, target)
     click.echo(f"{source} {relation} {target}." if new else "The note says so already.")
 
 

@@ -33,7 +33,7 @@ _OPTIONS = (
     click.option("--include-history", "history", is_flag=True, help="Also what is no longer in force."),
     click.option("--include-transcripts", "transcripts", is_flag=True, help="Also what was said in sessions."),
     click.option("--strict", is_flag=True, help="Only this project and `general`."),
-    click.option("--no-llm", is_flag=True, hidden=True, expose_value=False),  # none is ever asked
+    click.option("--judge/--no-llm", default=False, help="Let the model you allowed drop what is beside it."),
     click.option("--writeback-preview", "preview", is_flag=True, help="Show what the proposed changes would do."),
     click.option("--auto-commit-safe", "commit", is_flag=True, help="Make those changes that are safe: links only."),
 )

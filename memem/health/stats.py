@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from memem.app import Memem
-from memem.health.helped import report
+from memem.helped import report
 from memem.state.events import by_day, outcomes
 
 

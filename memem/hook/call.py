@@ -90,8 +90,8 @@ class Call(Value):
             return None
 
     def mark_shown(self, state: State | None, found: Sequence[Candidate]) -> None:
-        """Remember whose bodies are in the context now."""
-        if state is None or not self.context or not found:
+        """Remember whose bodies are in the context now; what is withheld from a session is not."""
+        if state is None or not self.context or not found or self.held:
             return
         from memem import sqlite
 

@@ -23,7 +23,7 @@ _GENERAL_AGENT = "general-purpose"  # what runs when the call names none
 def before_read(call: Call) -> str:
     """Notes about the file that is about to be read, each once in a context."""
     config = call.config
-    if not config.pretool_gating or call.word("tool_name") != "Read":
+    if not config.pretool_gating or call.word("tool_name") != "Read" or call.held:
         return ""
     paths = _below_project(call, text_in(_given(call), "file_path"))
     if not paths:
@@ -75,7 +75,7 @@ def agent_started(call: Call) -> str:
     from memem.recall.slices import for_agent
 
     config, agent = call.config, call.word("agent_type")
-    index = call.index() if agent else None
+    index = call.index() if agent and not call.held else None
     if index is None:
         return ""
     query = call.query(index, limit=config.prompt_limit, budget=config.session_start_budget)

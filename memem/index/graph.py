@@ -32,6 +32,11 @@ class Edge(Value):
     score: float  # 0 to 1; what notes assert is above all that is derived
     why: str = ""  # the words that the two share; nothing for what a note asserts
 
+    @property
+    def asserted(self) -> bool:
+        """Whether a note says so."""
+        return self.score > _DERIVED_MOST
+
     def other(self, memory: str) -> str:
         """The end that is not this one."""
         return self.target if self.source == memory else self.source
@@ -58,8 +63,7 @@ def neighbors(index: Index, ids: Sequence[str], limit: int = 20) -> list[Edge]:
             other = edge.other(id_)
             if other not in ("", id_):
                 # A pair may assert several things of itself; what is derived of it then adds nothing.
-                asserted = edge.score > _DERIVED_MOST
-                edges.setdefault((other, edge.relation if asserted else ""), edge)
+                edges.setdefault((other, edge.relation if edge.asserted else ""), edge)
         told = {other for other, relation in edges if relation}
         kept = [edge for (other, relation), edge in edges.items() if relation or other not in told]
         found += sorted(kept, key=lambda edge: (-edge.score, edge.other(id_), edge.relation))[:limit]

@@ -1,44 +1,20 @@
 """From candidates to a working state: what may matter for a task, in which role, within which boundaries.
 
-Retrievers propose, each a row of GENERATORS; every row of BOUNDARIES may keep something out, and says why. No model
-is asked.
+The retrievers of `candidates` propose; every row of BOUNDARIES may keep something out, and says why. No model is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from memem.active import ActiveSlice, Continuity, Excluded, Item, Past, Task
-from memem.index.reader import Index
-from memem.models import Candidate, Query
-from memem.recall import continuity, slices, steps
-from memem.recall.evidence import weigh
+from memem.active import ActiveSlice, Continuity, Excluded, Item, Past
+from memem.recall import continuity, steps
+from memem.recall.candidates import AKIN, GENERATORS, Asked, found_by_words, resolved
+from memem.recall.ranking import alike
 from memem.recall.render import item_line
-from memem.recall.roles import ARTIFACTS, BACKGROUND, CONSTRAINTS, GOALS, ROLES, role_of, room_of
+from memem.recall.roles import ROLES, room_of
 from memem.recall.steps import Occasion
-from memem.sources.search import Passage
-from memem.text import cut, one_line, query_terms, terms, utf16_length
-from memem.value import Value
-
-IDENTITY_SCORE = 0.95
-_FILE_SCORE = 0.8
-_STANDING_SCORE = 0.5
-_TASK_SCORE = 1.0
-_PASSAGE_SCORE = 0.3
-_PLAYBOOK_SCORE = 0.3
-_WIDE = 4  # candidates for each one asked for
-_NAMED_WORDS = 6
-_PLAYBOOK_LINES = 4
-_PASSAGE_UNITS = 300
-
-
-class Asked(Value):
-    """What the retrievers look at."""
-
-    index: Index
-    query: Query
-    task: Task
-    passages: tuple[Passage, ...] = ()
+from memem.text import utf16_length
 
 
 def activate(
@@ -47,7 +23,7 @@ def activate(
     """The working state for a task; `past` is the session's previous slice."""
     proposed: dict[str, Item] = {}
     for generate in GENERATORS:
-        for item in generate(asked):
+        for item in generate(asked, list(proposed.values())):
             place = item.candidate.path if item.candidate else item.id  # two notes may have one id
             known = proposed.get(place)
             proposed[place] = _joined(known, item) if known else item
@@ -55,7 +31,7 @@ def activate(
     found, excluded = _bounded(asked, list(proposed.values()))
     handed, settled = continuity.carried(past, found, asked.index) if past else ([], [])
     found, crowded = _bounded(asked, [*found, *handed]) if handed else (found, [])
-    settled += _settled(asked) if asked.task.history else []
+    settled += resolved(asked) if asked.task.history else []
     return ActiveSlice(
         id=id_,
         at=at,
@@ -67,132 +43,9 @@ def activate(
         excluded=(*excluded, *crowded),
         considered=len(proposed) + len(handed),
         recalled=recalled,
-        confidence=max((item.score for item in found if _found_by_words(item)), default=0.0),
+        confidence=max((item.score for item in found if found_by_words(item)), default=0.0),
         continuity=continuity.compared(past, found, settled) if past else Continuity(),
     )
-
-
-# Candidate generation
-
-
-def identity(asked: Asked) -> list[Item]:
-    """Layer 0 of the project: pinned, whatever is asked."""
-    found = asked.index.in_scope(asked.query.scope, deepest=0)
-    return [_of_memory(candidate, IDENTITY_SCORE, "project identity") for candidate in found]
-
-
-def concerning(asked: Asked) -> list[Item]:
-    """Notes whose paths name one of the files at hand."""
-    if not asked.query.paths:
-        return []
-    found = slices.close_to(asked.index, asked.query)
-    return [_of_memory(candidate, _FILE_SCORE, "concerns a file at hand") for candidate in found]
-
-
-def matching(asked: Asked) -> list[Item]:
-    """What shares words with the question, scored by how much of the question's information it holds."""
-    found = slices.matching(asked.index, asked.query, asked.query.limit * _WIDE)
-    if not found:
-        return []
-    prompt = weigh(asked.query.text, asked.index)
-    rows = tuple(candidate.row for candidate in found)
-    held: dict[int, list[str]] = {row: [] for row in rows}
-    for word in prompt.information:
-        for row in asked.index.matched(word, rows):
-            held[row].append(word)
-    total = prompt.total or 1.0
-    items = []
-    for candidate in found:
-        words = held[candidate.row]
-        share = min(sum(prompt.information[word] for word in words) / total, 1.0)
-        items.append(_of_memory(candidate, share, f"matches {', '.join(words[:_NAMED_WORDS])}" if words else "found"))
-    return items
-
-
-def standing(asked: Asked) -> list[Item]:
-    """Directives and open blockers: they hold for every task of the project."""
-    found = asked.index.of_kinds(asked.query.scope, slices.STANDING_KINDS)
-    return [_of_memory(candidate, _STANDING_SCORE, "stands for every task") for candidate in found]
-
-
-def replaced(asked: Asked) -> list[Item]:
-    """What the best matches replaced: with `history` it is shown, otherwise it is named as left out."""
-    best = slices.matching(asked.index, asked.query, asked.query.limit)
-    ids = list(dict.fromkeys(name for candidate in best for name in candidate.memory.supersedes))[:50]
-    if not ids:
-        return []
-    found = asked.index.notes(f"id IN ({','.join('?' * len(ids))})", ids)
-    return [
-        _of_memory(candidate, _PASSAGE_SCORE, f"history: {candidate.memory.status}").replace(role=BACKGROUND)
-        for candidate in found
-    ]
-
-
-def playbooks(asked: Asked) -> list[Item]:
-    """The lines of the project's playbook that speak of the question."""
-    names = asked.query.scope.names
-    own = f"kind = 'playbook' AND status = 'active' AND project IN ({','.join('?' * len(names))})"
-    wanted = set(query_terms(asked.query.text).words)
-    items = []
-    for candidate in asked.index.notes(own, names):
-        lines = [line[2:] for line in candidate.memory.body.split("\n") if line.startswith("- ")]
-        telling = [line for line in lines if len(wanted.intersection(terms(line))) * 2 >= max(len(wanted), 1)]
-        if telling:
-            item = _of_memory(candidate, _PLAYBOOK_SCORE, "lines about it").replace(origin="playbook", role=BACKGROUND)
-            items.append(item.replace(text="\n".join(telling[:_PLAYBOOK_LINES])))
-    return items
-
-
-def said(asked: Asked) -> list[Item]:
-    """Passages of earlier sessions, when they were asked for."""
-    return [
-        Item(
-            id=f"transcript:{passage.session}#{passage.uuid}",
-            title=f"Session of {passage.at[:10] or 'unknown day'}, {passage.role}{' (human)' if passage.human else ''}",
-            role=BACKGROUND,
-            text=cut(passage.snippet, _PASSAGE_UNITS),
-            origin="transcript",
-            score=_PASSAGE_SCORE,
-            why=(f"session {passage.session[:8]}",),
-        )
-        for passage in asked.passages
-    ]
-
-
-def of_the_task(asked: Asked) -> list[Item]:
-    """What the caller said about the task itself."""
-    task = asked.task
-    named = (
-        ("name", GOALS, "Task", task.name),
-        ("deadline", CONSTRAINTS, "Due", task.deadline),
-        ("stakeholder", BACKGROUND, "For", task.stakeholder),
-    )
-    return [
-        Item(
-            id=f"task:{field}", title=f"{title}: {one_line(text)}", role=role, origin="task", score=_TASK_SCORE,
-            why=("given with the task",),
-        )
-        for field, role, title, text in named
-        if text
-    ]  # fmt: skip
-
-
-def artifacts(asked: Asked) -> list[Item]:
-    """The files at hand."""
-    return [
-        Item(
-            id=f"artifact:{path}", title=path, role=ARTIFACTS, origin="artifact", score=_TASK_SCORE, why=(state,)
-        )
-        for path, state in asked.task.files
-    ]  # fmt: skip
-
-
-GENERATORS: tuple[Callable[[Asked], list[Item]], ...] = (
-    of_the_task, artifacts, identity, concerning, matching, standing, replaced, playbooks, said,
-)  # fmt: skip
-
-
-# Boundaries
 
 
 def in_force(asked: Asked, items: list[Item]) -> list[Item]:
@@ -221,6 +74,16 @@ def one_version(asked: Asked, items: list[Item]) -> list[Item]:
 def distinct(asked: Asked, items: list[Item]) -> list[Item]:
     """Each text once."""
     return _by(steps.distinct, asked, items)
+
+
+def anew(asked: Asked, items: list[Item]) -> list[Item]:
+    """What only its words led to from another has to say something that is not there yet."""
+    kept: list[Item] = []
+    for item in items:
+        akin = all(reason.startswith(AKIN) for reason in item.why)
+        if not (akin and any(_alike(item, other) for other in kept)):
+            kept.append(item)
+    return kept
 
 
 def within_role(asked: Asked, items: list[Item]) -> list[Item]:
@@ -266,6 +129,7 @@ BOUNDARIES: tuple[tuple[str, Callable[[Asked, list[Item]], list[Item]]], ...] = 
     ("of another project", of_scope),
     ("an older version of the same note", one_version),
     ("says the same as another", distinct),
+    ("nearly says what it is akin to", anew),
     ("its section is full", within_role),
     ("beyond the limit", within_limit),
     ("beyond the budget", within_budget),
@@ -295,37 +159,14 @@ def _by(step: steps.Step, asked: Asked, items: list[Item]) -> list[Item]:
     return [item for item in items if item.origin != "memory" or id(item.candidate) in kept]
 
 
-def _of_memory(candidate: Candidate, score: float, why: str) -> Item:
-    memory = candidate.memory
-    return Item(
-        id=memory.id,
-        title=memory.title,
-        text=memory.lesson,
-        role=role_of(memory),
-        candidate=candidate,
-        score=round(score, 4),
-        why=(why,),
-    )
-
-
 def _joined(one: Item, other: Item) -> Item:
     """What two retrievers found: the better score, both reasons."""
     return one.replace(score=max(one.score, other.score), why=tuple(dict.fromkeys((*one.why, *other.why))))
 
 
+def _alike(one: Item, other: Item) -> bool:
+    return bool(one.candidate and other.candidate and alike(one.candidate, other.candidate))
+
+
 def _is_identity(item: Item) -> bool:
     return item.memory is not None and item.memory.layer == 0
-
-
-def _found_by_words(item: Item) -> bool:
-    return any(reason.startswith("matches ") for reason in item.why)
-
-
-def _settled(asked: Asked) -> list[Item]:
-    """Tensions of the project that were resolved and speak of the question."""
-    names = asked.query.scope.names
-    where = f"kind IN ('blocker', 'todo') AND status = 'resolved' AND project IN ({','.join('?' * len(names))})"
-    wanted = set(query_terms(asked.query.text).words)
-    found: Sequence[Candidate] = asked.index.notes(where, names, order="updated DESC, id")
-    telling = [item for item in found if wanted.intersection(terms(f"{item.memory.title} {item.memory.body}"))]
-    return [_of_memory(candidate, _PASSAGE_SCORE, "settled: resolved") for candidate in telling[:_NAMED_WORDS]]

@@ -60,7 +60,7 @@ def slice_document(found: ActiveSlice) -> dict[str, Any]:
         "candidate_count": found.considered,
         "recall_candidate_count": found.recalled,
         "should_emit_context": bool(found.items),
-        "activation_mode": "heuristic",
+        "activation_mode": "llm" if found.judge else "heuristic",
         "confidence": round(found.confidence, 4),
         "warnings": [quoted(warning) for warning in found.warnings],
     }

@@ -182,8 +182,11 @@ def newer(one: Candidate, other: Candidate) -> bool:
 
 def near(one: Candidate, other: Candidate) -> bool:
     """Whether two memories make nearly the same statement, perhaps about two subjects or with two values."""
-    if other.memory.id in one.memory.related:
-        return True
+    return other.memory.id in one.memory.related or alike(one, other)
+
+
+def alike(one: Candidate, other: Candidate) -> bool:
+    """Whether two memories say nearly the same words."""
     lessons = [candidate.memory.lesson for candidate in (one, other)]
     if max(map(len, lessons)) > _LONGEST_STATEMENT:
         return False

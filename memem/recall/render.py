@@ -191,10 +191,11 @@ def slice_markdown(found: ActiveSlice) -> str:
 
 def _about(found: ActiveSlice) -> list[str]:
     """What the slice is for, and how sure it is."""
+    judged = f", judged by {found.judge}" if found.judge else ""
     facts = [
         ("scope", cut(found.query.scope.id, _LONGEST_NAME)),
         ("query", cut(one_line(found.task.text), 300)),
-        ("activation", f"{len(found.items)} of {found.considered} candidates, quoted as data"),
+        ("activation", f"{len(found.items)} of {found.considered} candidates{judged}, quoted as data"),
         ("confidence", f"{found.confidence:.2f}"),
         ("task mode", found.task.mode),
         ("environment", " · ".join(f"{name} {value}" for name, value in found.environment if name != "scope_id")),

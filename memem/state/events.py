@@ -66,10 +66,12 @@ class Shown(Value):
     held: bool
 
 
-def shown(folder: str) -> dict[str, list[Shown]]:
-    """What the prompts of each session were given lately, sessions in order of their first."""
+def shown(folder: str, session: str = "") -> dict[str, list[Shown]]:
+    """What the prompts of each session, or of one, were given lately, sessions in order of their first."""
     sessions: dict[str, list[Shown]] = {}
     for line in _lines(folder):
+        if session.encode() not in line:  # reading all of them takes a while
+            continue
         try:
             event = json.loads(line)
             names = event["shown"] if event["event"] == "prompt" else []

@@ -20,6 +20,9 @@ _USES = "SELECT memory, count(*) FROM helped WHERE sign != '' AND held = 0 AND m
 _ALL_USES = "SELECT memory, count(*) FROM helped WHERE sign != '' AND held = 0 GROUP BY memory"
 _READ_AT = "SELECT session, max(at) FROM helped GROUP BY session"
 _SHARES = "SELECT held, sign, count(*) FROM helped GROUP BY held, sign"
+_EXISTS = "SELECT 1 FROM sqlite_master WHERE name = 'helped'"
+_FORGET_MEMORY = "DELETE FROM helped WHERE memory = ?"
+_FORGET_SESSION = "DELETE FROM helped WHERE session = ?"
 
 
 class Help(Value):
@@ -39,6 +42,13 @@ def record(connection: sqlite.Connection, found: Iterable[Help]) -> None:
         with sqlite.transaction(connection):
             connection.execute(_CREATE)
             connection.executemany(_PUT, rows)
+
+
+def forget(connection: sqlite.Connection, memories: Iterable[str], sessions: Iterable[str]) -> None:
+    """Forget all about some memories and sessions."""
+    if connection.execute(_EXISTS).fetchone():
+        connection.executemany(_FORGET_MEMORY, ((name,) for name in memories))
+        connection.executemany(_FORGET_SESSION, ((name,) for name in sessions))
 
 
 def uses(connection: sqlite.Connection, memories: Sequence[str] | None = None) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from memem import sqlite
 from memem.errors import StateUnavailable
-from memem.state import copies
+from memem.state import copies, helped
 from memem.state.events import FILE_NAME as EVENTS
 from memem.state.history import hashed
 from memem.state.store import State
@@ -34,7 +34,9 @@ _LOGS = (EVENTS, f"{EVENTS}.1", "miner.log", *(f"miner.log.{number}" for number 
 
 def purge_rows(state: State, memories: Iterable[str], sessions: Iterable[str]) -> None:
     """Delete what the state knows of some memories and sessions. Raises sqlite.Error when it is busy."""
+    memories, sessions = list(memories), list(sessions)
     with sqlite.transaction(state.connection):
+        helped.forget(state.connection, memories, sessions)
         for statements, names in ((_OF_MEMORY, memories), (_OF_SESSION, sessions)):
             for name in names:
                 for statement in statements:

@@ -73,48 +73,56 @@ def import_(memem: Memem, arguments: Arguments) -> str:
 
 def neighbors(memem: Memem, arguments: Arguments) -> str:
     """memory_graph."""
+    from memem import graph
     from memem.recall import connections
 
     history = arguments.get("include_history", False)
-    start, found = memem.neighbors(arguments["memory_id"], arguments["limit"], history=history)
+    start, found = graph.neighbors(memem, arguments["memory_id"], arguments["limit"], history=history)
     return connections.neighbors(start, _reached(found))
 
 
 def explore(memem: Memem, arguments: Arguments) -> str:
     """memory_explore."""
+    from memem import graph
     from memem.recall import connections
 
     start, scope = arguments["start"], arguments.get("scope_id", "")
-    found = memem.explore(start, scope, depth=arguments["depth"], limit=arguments["limit"])
+    found = graph.explore(memem, start, scope, depth=arguments["depth"], limit=arguments["limit"])
     return connections.walk(_reached(found))
 
 
 def connect(memem: Memem, arguments: Arguments) -> str:
     """memory_connect."""
+    from memem import graph
+
     relation = arguments["relation"]
     relation = "related" if relation == "related_to" else relation
-    new = memem.connect(arguments["source_id"], relation, arguments["target_id"])
+    new = graph.connect(memem, arguments["source_id"], relation, arguments["target_id"])
     return "Connected; it is written in the note." if new else "The note says so already."
 
 
 def audit(memem: Memem, arguments: Arguments) -> str:
     """memory_graph_audit."""
+    from memem import graph
     from memem.recall import connections
 
-    return connections.flaws(memem.graph_audit())
+    return connections.flaws(graph.audit(memem))
 
 
 def rebuild(memem: Memem, arguments: Arguments) -> str:
     """memory_graph_rebuild."""
-    return f"Connections of {memem.rebuild_graph(arguments.get('scope_id') or '*')} memories made anew."
+    from memem import graph
+
+    return f"Connections of {graph.rebuild(memem, arguments.get('scope_id') or '*')} memories made anew."
 
 
 def assemble(memem: Memem, arguments: Arguments) -> str:
     """context_assemble."""
     from memem.recall.render import slice_markdown
+    from memem.slicing import assembled
     from memem.text import cut
 
-    found = memem.assembled(arguments["query"], arguments.get("project", ""), arguments["budget"])
+    found = assembled(memem, arguments["query"], arguments.get("project", ""), arguments["budget"])
     return cut("\n\n".join(slice_markdown(part) for part in found), arguments["budget"])
 
 

@@ -110,10 +110,9 @@ def slice_(memem: Memem, arguments: Arguments) -> str:
         strict=arguments.get("scope_strict", False) or arguments.get("scope_strict_evict", False),
         history=arguments.get("include_history", False),
         transcripts=arguments.get("include_transcripts", False),
+        judge=arguments.get("use_llm", False),
     )
     found = memem.slice(task, "commit" if commit else "preview" if preview else "")
-    if arguments.get("use_llm"):
-        found = found.replace(warnings=(*found.warnings, "no model judges a slice: use_llm changes nothing"))
     if arguments.get("raw_json"):
         return slice_json(found, writeback=preview or commit)
     return render.slice_markdown(found)
@@ -222,7 +221,7 @@ ROWS: tuple[Row, ...] = (
             "branch": {"type": "string"},
             "include_history": {"type": "boolean"},
             "include_transcripts": {"type": "boolean"},
-            "use_llm": {"type": "boolean"},
+            "use_llm": {"type": "boolean", "description": "a model drops what is beside the point"},
             "writeback_preview": {"type": "boolean"},
             "auto_commit_safe": {"type": "boolean", "description": "writes safe links"},
             "scope_strict": {"type": "boolean"},

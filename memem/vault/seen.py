@@ -1,10 +1,26 @@
-"""Which vaults were ever there: so that an unmounted one is never mistaken for a new one. Cheap to import."""
+"""Folders of vaults: which were ever there, so that an unmounted one is never taken for new. Cheap to import."""
 
+# A server needs this before it answers, and pathlib takes longer than the rest of it.
+# ruff: noqa: PTH102, PTH112, PTH120
 from __future__ import annotations
 
 import os
 
 SEEN_FILE = ".vault-seen"
+FOLDER_MODE = 0o775  # whoever can write here puts words before an agent: a careless umask does not let everybody
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder of a vault and those around it that are missing; what is there stays as it is. Raises OSError."""
+    if not os.path.isdir(folder):
+        around = os.path.dirname(folder)
+        if around != folder:
+            make_folder(around)
+        try:
+            os.mkdir(folder, FOLDER_MODE)
+        except FileExistsError:  # another process was quicker, or a file has its name
+            if not os.path.isdir(folder):
+                raise
 
 
 def was_seen(root: str, state_folder: str) -> bool:

@@ -20,7 +20,7 @@ from memem.vault.conflicts import git_at_work
 from memem.vault.exchange import exchange
 from memem.vault.listing import File, differing
 from memem.vault.note import content_hash
-from memem.vault.seen import remember, was_seen
+from memem.vault.seen import FOLDER_MODE, make_folder, remember, was_seen
 from memem.vault.temporary import alone, before_exchange, copy_of, sweep, take_away, temporary
 
 MEMORIES = "memories"
@@ -49,7 +49,7 @@ class Vault:
             VaultUnavailable: the folder cannot be made.
         """
         try:
-            (self.root / MEMORIES).mkdir(parents=True, exist_ok=True)
+            make_folder(f"{self.root}/{MEMORIES}")
         except OSError as error:
             raise _unavailable(self.root, error) from error
 
@@ -61,8 +61,8 @@ class Vault:
         """
         yield from self.differing({})[0]
 
-    def differing(self, known: Mapping[str, str]) -> tuple[list[File], list[str]]:
-        """The note files that do not have the etag by which they are known, and the paths of those that do.
+    def differing(self, known: Mapping[str, str]) -> tuple[list[File], dict[str, str]]:
+        """The note files that do not have the etag by which they are known, and what of `known` is not so.
 
         Raises:
             VaultUnavailable: as `files` does.
@@ -96,7 +96,7 @@ class Vault:
         for full_id in (False, True):
             path = f"{MEMORIES}/{note.stem_for(memory, full_id=full_id)}.md"
             try:
-                (self.root / MEMORIES).mkdir(exist_ok=True)
+                (self.root / MEMORIES).mkdir(FOLDER_MODE, exist_ok=True)
                 _write(self.root / path, data, replace=False)
             except FileExistsError:
                 if not self._holds(path, memory.id):
@@ -116,7 +116,7 @@ class Vault:
         """
         self._wait_for_git()
         try:
-            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(str((self.root / path).parent))
             _write(self.root / path, data, replace=False)
         except OSError as error:
             raise _unavailable(self.root / path, error) from error
@@ -213,30 +213,33 @@ def open_vault(root: str, state_folder: str) -> Vault:
 
 
 def _read(path: str) -> bytes:
-    handle = _open_regular(path)
+    handle, size = _open_regular(path)
     try:
-        chunks = b""
-        while len(chunks) < MAX_BYTES:
-            chunk = os.read(handle, MAX_BYTES - len(chunks))
-            if not chunk:
+        data = b""
+        # One byte more than there is, so that one call reads a note and knows that it was all.
+        while (wanted := min(max(size, len(data)) + 1, MAX_BYTES) - len(data)) > 0:
+            chunk = os.read(handle, wanted)
+            data += chunk
+            if len(chunk) < wanted:
                 break
-            chunks += chunk
-        return chunks
+        return data
     finally:
         os.close(handle)
 
 
 def _read_whole(path: Path) -> bytes:
-    with open(_open_regular(path), "rb") as file:
+    with open(_open_regular(path)[0], "rb") as file:
         return file.read()
 
 
-def _open_regular(path: str | Path) -> int:
+def _open_regular(path: str | Path) -> tuple[int, int]:
+    """The handle and the size of a regular file."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return handle
+    return handle, info.st_size
 
 
 def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> bool:

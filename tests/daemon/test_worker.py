@@ -324,6 +324,7 @@ def test_small_sessions_of_a_project_are_asked_about_together(memem: Memem, cloc
         assert memem.state.offset(str(path.resolve()))[1] == path.stat().st_size
     found = {item.memory.lesson: item.memory for item in memem.memories("*") if item.memory.kind == "decision"}
     assert len(found) == 6
+    assert len(list(Path(memem.config.state_path("archive")).rglob("*.gz"))) == 6, "each was archived on its own"
     assert len({memory.evidence for memory in found.values()}) == 6
 
 

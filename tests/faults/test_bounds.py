@@ -100,6 +100,8 @@ memem.close()
     for path in [home.state, *home.state.rglob("*"), *(tmp_path / ".config" / "memem").rglob("*")]:
         if "pycache" not in path.parts:
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    for path in [home.vault, *home.vault.rglob("*")]:
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o002, path
 
 
 def test_copy_of_the_state_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def proposed(*memories: Memory, said: str = "") -> list[tuple[str, tuple[str, ..
 
 
 def settled(memem: Memem, delta: Delta, mode: str) -> Result:
-    (result,) = deltas.settle([delta], mode, memem._gate(), memem.scope(), memem.human_owned)
+    (result,) = deltas.settle([delta], mode, memem.gate(), memem.scope(), memem.human_owned)
     return result
 
 
@@ -153,4 +153,4 @@ def test_delta_about_what_is_gone_or_over_is_rejected(home: Home, memem: Memem) 
 
 def test_unknown_way_to_treat_deltas_is_refused(memem: Memem) -> None:
     with pytest.raises(BadInput, match="preview"):
-        deltas.settle([], "force", memem._gate(), memem.scope(), memem.human_owned)
+        deltas.settle([], "force", memem.gate(), memem.scope(), memem.human_owned)

@@ -361,7 +361,7 @@ def test_a_guess_stands_beside_what_it_contradicts(desk):
 def test_what_was_superseded_is_not_brought_back_by_reading_the_same_records_again(memem):
     def mined(content, *evidence):
         draft = Draft(content=content, source_type="mined", source_session="s-1", evidence=evidence)
-        return memem._gate().ingest(draft, memem.scope())
+        return memem.gate().ingest(draft, memem.scope())
 
     first = mined("The cluster runs Postgres 14 in production", "r-1")
     second = mined("The cluster runs Postgres 15 in production", "r-2")

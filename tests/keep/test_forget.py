@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from memem import graph
 from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.schema import FILE_NAME
 from memem.keep.backup import backup
 from memem.keep.forget import Wish, carry_out, plan
 from memem.miner import Miner
 from memem.models import Draft
-from memem.state import copies
+from memem.state import copies, helped
 from memem.tools.memory import transcript_search
 from memem.verify import DAMAGE, verify
 
@@ -76,7 +77,8 @@ def use(memem, home, memory):
         f'{{"at": 1, "event": "prompt", "served": 1, "session": "s-9", "ids": ["{memory.id}"]}}\n'
         '{"at": 2, "event": "prompt", "served": 0}\n'
     )
-    memem.neighbors(memory.id)
+    helped.record(memem.state.connection, [helped.Help(session=SESSION, memory=memory.id, at=1, sign="cited")])
+    graph.neighbors(memem, memory.id)
     copies.keep(memem.state.connection, home.dir, float("inf"))
     copies.keep(memem.state.connection, home.dir, float("inf"))
 

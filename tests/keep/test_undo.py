@@ -108,7 +108,7 @@ def test_an_edit_in_the_very_moment_of_the_undo_is_kept(memem, save, vault, monk
 def test_a_link_is_taken_back_on_both_sides(memem, save, vault):
     one, other = save(OLD), save(DEPLOYS)
     before = vault.snapshot()
-    memem._gate().link(one.id, other.id)
+    memem.gate().link(one.id, other.id)
     assert vault.snapshot() != before
     undo(memem)
     assert vault.snapshot() == before

@@ -105,11 +105,11 @@ def test_l18_one_lesson_cannot_replace_more_than_the_run_may(memem: Memem) -> No
     old = [memem.save(Draft(content=f"The {room} room has its own key for {room}s.")).memory.id for room in rooms]
     memem.sync()
     draft = Draft(content="Nobody needs a key on board any more.", supersedes=tuple(old), source_type="mined")
-    outcome = memem._gate().ingest(draft, memem.scope(), most=3)
+    outcome = memem.gate().ingest(draft, memem.scope(), most=3)
     assert outcome.replaced == ()
     assert set(outcome.memory.contradicts) == set(old)
     assert all(memory.live for memory in memem.get(old)[0])
-    other = memem._gate().ingest(draft.replace(content="A single key opens all rooms."), memem.scope(), most=4)
+    other = memem.gate().ingest(draft.replace(content="A single key opens all rooms."), memem.scope(), most=4)
     assert len(other.replaced) >= 4
 
 

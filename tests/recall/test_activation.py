@@ -6,7 +6,8 @@ import pytest
 
 from memem.active import ActiveSlice, Past, Task
 from memem.models import KINDS, Memory, Query
-from memem.recall.activation import Asked, activate
+from memem.recall.activation import activate
+from memem.recall.candidates import Asked
 from memem.recall.render import item_line, slice_markdown
 from memem.recall.roles import CONSTRAINTS, ROLE_OF_KIND, ROLES, role_of
 from memem.sources.search import Passage

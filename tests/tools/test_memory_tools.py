@@ -179,7 +179,7 @@ def test_slice_takes_every_parameter_of_the_published_one(call: Call, tools: dic
     again = json.loads(call("active_memory_slice", query="redis", **given, writeback_preview=True))
     assert again["slice"]["previous_slice_id"] == first["slice_id"]
     assert again["delta_results"] == []
-    assert "no model judges" in call("active_memory_slice", query="redis", use_llm=True)
+    assert "no model judged this slice" in call("active_memory_slice", query="redis", use_llm=True)
     with pytest.raises(BadInput, match="one of them"):
         call("active_memory_slice", query="redis", writeback_preview=True, auto_commit_safe=True)
     with pytest.raises(BadInput, match="maintenance"):

@@ -7,65 +7,84 @@ doing something leaves no sign. The same is counted for sessions that were held 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from memem.app import Memem
 from memem.dates import seconds
 from memem.errors import NotFound, Unavailable
 from memem.models import Memory
 from memem.recall.paths import File
-from memem.sources.claude_code import ClaudeCode, transcripts
+from memem.sources.claude_code import transcripts
 from memem.sources.events import HUMAN, Event
 from memem.state import helped
 from memem.state.events import Shown, shown
 from memem.state.helped import Help
+from memem.stores import Stores
 from memem.value import Value
 
 # Names that hardly anybody says by chance: joined or mixed words, calls, numbers of three digits or more.
 _WORD = re.compile(r"\w+(?:[._/:-]\w+)*")
 _JOINTS = frozenset("._/:-")
 _MOST_SESSIONS = 200  # whose transcripts one call reads
+_MOST_MEMORIES = 500  # of one session
 _UNITS_PER_TOKEN = 4
 
 
-def settle(memem: Memem, now: float) -> int:
+def settle(stores: Stores, now: float) -> int:
     """Compare what sessions were shown with what they did, and record it; answers how many sessions were read anew.
 
     Raises:
         sqlite.Error: the state cannot be written now; the next call compares once more.
     """
-    if memem.state is None:
+    if stores.state is None:
         return 0
-    told = shown(memem.config.dir)
-    known = helped.read_at(memem.state.connection)
-    paths = {path.stem: path for folder in memem.config.session_dirs for path in transcripts(folder)}
+    stores.freshen()
+    told = shown(stores.config.dir)
+    known = helped.read_at(stores.state.connection)
+    paths = {path.stem: path for folder in stores.config.session_dirs for path in transcripts(folder)}
     due = [session for session in told if session in paths and _changed(paths[session], known.get(session, 0))]
-    memories = {item.memory.id: item.memory for item in memem.memories("*", history=True)}
-    source = ClaudeCode(memem.config.dir)
     for session in due[-_MOST_SESSIONS:]:
-        try:
-            events = list(source.read(paths[session]))
-        except (NotFound, Unavailable):
-            continue  # it went away
-        helped.record(memem.state.connection, _judged(session, told[session], memories, events, int(now)))
+        _compare(stores, paths[session], told[session], now)
     return len(due)
 
 
-def report(memem: Memem) -> dict[str, Any]:
+def compare(stores: Stores, path: Path, now: float) -> None:
+    """Compare what one session was shown with its transcript, and record it in place of what was known of it.
+
+    Raises:
+        sqlite.Error: see `settle`.
+    """
+    if told := shown(stores.config.dir, path.stem).get(path.stem):
+        _compare(stores, path, told, now)
+
+
+def _compare(stores: Stores, path: Path, told: Sequence[Shown], now: float) -> None:
+    source = stores.source()
+    if stores.state is None or source.excludes(path):
+        return
+    ids = list(dict.fromkeys(one.memory for one in told))[:_MOST_MEMORIES]
+    notes = stores.index.notes(f"id IN ({','.join('?' * len(ids))})", ids)
+    memories = {item.memory.id: item.memory for item in notes}
+    with contextlib.suppress(NotFound, Unavailable):  # it went away
+        events = list(source.read(path))
+        helped.record(stores.state.connection, _judged(path.stem, told, memories, events, int(now)))
+
+
+def report(stores: Stores) -> dict[str, Any]:
     """What was shown and used, sessions held out beside the others, and what it cost in tokens (an estimate)."""
-    if memem.state is None:
+    if stores.state is None:
         return {}
-    settle(memem, time.time())
+    settle(stores, time.time())
     groups: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
-    for held, sign, count in helped.signs(memem.state.connection):
+    for held, sign, count in helped.signs(stores.state.connection):
         groups[held][sign] += count
-    told = [one for items in shown(memem.config.dir).values() for one in items]
-    sizes = {item.memory.id: len(item.memory.body) for item in memem.memories("*", history=True)}
+    told = [one for items in shown(stores.config.dir).values() for one in items]
+    sizes = {item.memory.id: len(item.memory.body) for item in stores.index.notes("id != ''")}
     units = sum(sizes.get(one.memory, 0) for one in told if not one.held)
     return {
         "injected": _group(groups[False]),

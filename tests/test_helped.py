@@ -10,12 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from memem.health.helped import report, settle
+from memem import consent
+from memem.background import queue
+from memem.consent import Consent
+from memem.daemon.settle import settle as queued
+from memem.daemon.worker import DONE, work
+from memem.helped import report, settle
+from memem.miner import Miner
 from memem.state import helped
 
-from ..home import Home
-from ..sources import transcripts
-from ..sources.transcripts import SESSION
+from .daemon.test_worker import Log
+from .home import Home
+from .sources import transcripts
+from .sources.transcripts import SESSION
 
 LESSON = "Integration tests need Redis on port 6380, set by REDIS_TEST_URL in compose.test.yml"
 ASKED = "why can the integration tests not reach redis?"
@@ -88,6 +95,28 @@ def test_session_is_read_again_only_when_it_changed(home: Home) -> None:
     memem.close()
 
 
+def worked(home: Home) -> dict[str, object]:
+    """What is known after the miner did what was due, without anybody asking."""
+    memem = home.open()
+    consent.write(str(home.state), Consent(capture=True, mining=True, history=True))
+    queued(memem.config, queue(memem), ended=True)
+    assert work(Miner(memem), model=None, log=Log(), stop=lambda: False) == DONE
+    found = helped.uses(memem.state.connection)
+    memem.close()
+    return found
+
+
+def test_settled_session_is_compared_by_the_miner_once(home: Home) -> None:
+    note = home.save(LESSON)
+    home.prompt(ASKED, session_id=SESSION)
+    session(home, transcripts.agent("REDIS_TEST_URL"))
+    assert worked(home) == {note.id: 1}
+    path = home.root / ".claude" / "projects" / "harbor" / f"{SESSION}.jsonl"
+    transcripts.write(path, *(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()),
+                      transcripts.agent("REDIS_TEST_URL again", timestamp=at(90)))  # fmt: skip
+    assert worked(home) == {note.id: 1}
+
+
 def test_session_held_out_is_told_nothing_and_its_finds_are_noted(home: Home) -> None:
     home.welcomed()
     note = home.save(LESSON, kind="directive")
@@ -103,6 +132,27 @@ def test_session_held_out_is_told_nothing_and_its_finds_are_noted(home: Home) ->
     memem = home.open()
     assert helped.uses(memem.state.connection) == {}
     memem.close()
+
+
+def test_what_was_withheld_may_be_shown_once_the_session_is_not_held_out(home: Home) -> None:
+    home.welcomed()
+    home.save(LESSON, kind="directive")
+    held = {"MEMEM_HOLDOUT": "100"}
+    for _ in range(2):
+        assert home.hook("UserPromptSubmit", {"prompt": ASKED, "session_id": SESSION}, **held) == ""
+    assert "REDIS_TEST_URL" in home.prompt(ASKED, session_id=SESSION)
+    assert home.prompt(ASKED, session_id=SESSION) == ""
+
+
+def test_files_and_sub_agents_of_a_session_held_out_are_told_nothing(home: Home) -> None:
+    home.save(LESSON, layer=0, paths=("tests/",))
+    (home.project / "tests").mkdir()
+    read = {"tool_name": "Read", "tool_input": {"file_path": str(home.project / "tests" / "a.py")}}
+    agent = {"agent_type": "general-purpose", "agent_id": "a-1"}
+    gating, held = {"MEMEM_PRETOOL_GATING": "1"}, {"MEMEM_HOLDOUT": "100"}
+    assert home.hook("PreToolUse", read, **gating, **held) == home.hook("SubagentStart", agent, **held) == ""
+    assert "REDIS_TEST_URL" in home.hook("PreToolUse", read, **gating)
+    assert "REDIS_TEST_URL" in home.hook("SubagentStart", agent)
 
 
 def test_stats_tells_what_was_used(home: Home) -> None:
