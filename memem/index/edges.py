@@ -22,7 +22,8 @@ MOST = 8  # derived edges that one note keeps
 COMMONEST = 48  # a cue of more notes connects nothing
 _WEIGHTS = ((3, 4), (12, 2), (COMMONEST, 1))  # a cue of at most so many notes weighs so much
 _BATCH = 200
-_TAKEN = 2000  # new notes whose cues are written in one go
+_TAKEN = 500  # new notes whose cues are written in one go
+_MOST_KNOWN = 20_000  # profiles kept in memory, of some 6 kB each
 _MANY = 300  # notes; from here on it is cheaper to read all cues at once
 _LIKE, _VERY_LIKE, _WORDED, _RAREST = 0.08, 0.45, 0.1, 4
 _FULL = 3.0  # what a shared cue weighs on average when two notes have all of them in common
@@ -136,16 +137,21 @@ def remove(connection: sqlite.Connection, note: int) -> None:
         connection.execute(statement, (note,))
 
 
-def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False) -> int:
+def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False, first: Sequence[int] = ()) -> int:
     """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
 
     Others get their turn between two batches, where it ends when there was `enough`; the rest waits for the next look.
-    Raises `sqlite.Error` when the index cannot be written.
+    The rows in `first` have theirs in any case, among what was read. Raises `sqlite.Error` when the index cannot be
+    written.
     """
+    if first:
+        with sqlite.transaction(connection):
+            _take_in(connection, _read_new(connection, first))
     while not enough() and (offers := _read_new(connection)):
         with sqlite.transaction(connection):
             _take_in(connection, offers)
-    known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
+    waiting = len(_waiting(connection, _MANY)) == _MANY
+    known = _Known(connection, many=waiting and Index(connection).size() <= _MOST_KNOWN)
     done = 0
     # Another process may have written meanwhile.
     while not enough() and ((offers := _read_new(connection)) or _waiting(connection, 1)):
@@ -156,7 +162,20 @@ def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: F
             for note in batch:
                 _settle_note(connection, known, note)
         done += len(batch)
-    return done
+    return done + _settle_alone(connection, first)
+
+
+def _settle_alone(connection: sqlite.Connection, notes: Sequence[int]) -> int:
+    """Make the edges of those of some notes that still wait, among all that was read so far; answers how many."""
+    query = f"SELECT note FROM nodes WHERE state = {_UNSETTLED} AND note IN ({','.join('?' * len(notes))})"  # noqa: S608
+    waiting = [row[0] for row in connection.execute(query, tuple(notes))]
+    if waiting:
+        with sqlite.transaction(connection):
+            known = _Known(connection, many=False)
+            known.refresh(anew=True)
+            for note in waiting:
+                _settle_note(connection, known, note)
+    return len(waiting)
 
 
 def unsettle(connection: sqlite.Connection, notes: Iterable[int]) -> None:
@@ -169,10 +188,16 @@ def _waiting(connection: sqlite.Connection, limit: int) -> list[int]:
     return [row[0] for row in connection.execute(_WAITING, (limit,))]
 
 
-def _read_new(connection: sqlite.Connection) -> list[_Offer]:
+def unsettled(connection: sqlite.Connection) -> int:
+    """Of how many notes the edges are missing, or as they were before something changed."""
+    return int(connection.execute("SELECT count(*) FROM nodes WHERE state != 0").fetchone()[0])
+
+
+def _read_new(connection: sqlite.Connection, among: Sequence[int] = ()) -> list[_Offer]:
     """Cues and links of some new notes: most of the work, and done without holding up who writes."""
-    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW} LIMIT {_TAKEN})"  # noqa: S608
-    found = Index(connection).notes(where, order="rowid")
+    rows = f" AND note IN ({','.join('?' * len(among))})" if among else ""
+    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW}{rows} LIMIT {_TAKEN})"  # noqa: S608
+    found = Index(connection).notes(where, among, order="rowid")
     return [
         _Offer(
             note=item.row, path=item.path, hash=item.hash, cues=cues_of(item.memory), links=tuple(links_of(item.memory))
@@ -249,7 +274,7 @@ class _Known:
     def refresh(self, *, anew: bool) -> None:
         """Forget what was read if another process has written since, or if it has to be read `anew`."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._version and not anew:
+        if version == self._version and not anew and len(self.profiles) <= _MOST_KNOWN:
             return
         self._version = version
         self.waiting = set(_waiting(self._connection, -1))
