@@ -52,6 +52,7 @@ class Prompt(Value):
     compounds: tuple[str, ...]
     notes: int
     pairs: frozenset[tuple[str, str]] = frozenset()  # words that follow each other, but for what tells nothing
+    unused: frozenset[str] = frozenset()  # words that no note holds: they tell, but find nothing
 
     @property
     def total(self) -> float:
@@ -65,6 +66,7 @@ def weigh(text: str, index: Index) -> Prompt:
     asked = query_terms(text)
     notes = index.size() + _BACKGROUND_NOTES
     information: dict[str, float] = {}
+    unused: set[str] = set()
     roots: dict[str, str] = {}
     for word in asked.words:
         # "redacts redacted" is one piece of evidence, not two; the index stems them alike as well.
@@ -74,9 +76,17 @@ def weigh(text: str, index: Index) -> Prompt:
         counted = index.count(word)
         # A word of so many notes is a stop word of this store: it tells nothing, and looking for it is slow.
         if counted < COUNT_CAP:
+            if not counted:
+                unused.add(word)
             information[word] = log((notes + 1) / (counted + share * _BACKGROUND_NOTES + 0.5))
     ordered = dict(sorted(information.items(), key=lambda item: -item[1]))
-    return Prompt(information=ordered, compounds=asked.compounds, notes=notes, pairs=_pairs(text, ordered))
+    return Prompt(
+        information=ordered,
+        compounds=asked.compounds,
+        notes=notes,
+        pairs=_pairs(text, ordered),
+        unused=frozenset(unused),
+    )
 
 
 def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
@@ -167,10 +177,12 @@ def floor(notes: int) -> float:
 
 
 def _search_words(prompt: Prompt) -> tuple[str, ...]:
-    """The rarest words, as long as few notes use them: those that most notes use find everything, slowly."""
+    """The rarest words that notes use, as long as few do: those that most notes use find everything, slowly."""
     words: list[str] = []
     postings = 0.0
     for word, information in prompt.information.items():
+        if word in prompt.unused:
+            continue
         postings += prompt.notes * exp(-information)
         if len(words) >= _SEARCH_WORDS or (words and postings > _MOST_POSTINGS):
             break

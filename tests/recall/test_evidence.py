@@ -136,6 +136,13 @@ def test_identifiers_and_forms_of_words_stand_beside_each_other(note: str) -> No
     assert next(iter(whole.values())).score > next(iter(apart.values())).score
 
 
+def test_words_that_no_note_holds_do_not_crowd_out_those_that_one_does() -> None:
+    strange = " ".join(f"strange{letter * 3}" for letter in "bcdfghjklmnp")
+    text, index = f"{strange} integration tests need redis, staging tunnel", filled(REDIS, KAFKA)
+    assert len(weigh(text, index).unused) == 12
+    assert found(index, text) == [REDIS.id]
+
+
 def test_pieces_of_one_word_are_no_pair() -> None:
     index = filled(memory(1, "数据库连接池"))
     assert weigh("数据库连接池", index).pairs == frozenset()
