@@ -70,7 +70,7 @@ def weigh(text: str, index: Index) -> Prompt:
     roots: dict[str, str] = {}
     for word in asked.words:
         # "redacts redacted" is one piece of evidence, not two; the index stems them alike as well.
-        if roots.setdefault(_root(word), word) != word:
+        if roots.setdefault(root(word), word) != word:
             continue
         share = _BACKGROUND_SHARE_COMMON if _is_common(word) else _BACKGROUND_SHARE
         counted = index.count(word)
@@ -100,7 +100,7 @@ def _are_pieces(one: str, other: str) -> bool:
     return not one.isascii() and not other.isascii() and max(len(one), len(other)) <= 2
 
 
-def _root(word: str) -> str:
+def root(word: str) -> str:
     """The word without its commonest English endings, to tell that two words are forms of one."""
     for ending in ("ing", "ed", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -108,11 +108,11 @@ def _root(word: str) -> str:
     return word
 
 
-_COMMON_ROOTS = frozenset(_root(word) for word in COMMON_WORDS)
+_COMMON_ROOTS = frozenset(root(word) for word in COMMON_WORDS)
 
 
 def _is_common(word: str) -> bool:
-    return len(word) < 2 or _root(word) in _COMMON_ROOTS
+    return len(word) < 2 or root(word) in _COMMON_ROOTS
 
 
 class Evidence(Value):
