@@ -26,10 +26,11 @@ NEXT = re.compile(
 )
 LAST = re.compile(r"""(?<=[\w.+/=-])(["']?[ \t]{0,2}[\\+]?)\r?\Z""")
 LAST_LONGEST = 5
-# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up.
+# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up; whether a word goes
+# on behind them is a group, because escapes also end like a word: each would be tried anew where none goes on.
 GAP = re.compile(
-    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])+
-    (?=[\w.+/=-])""",
+    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])++
+    (?P<goes_on>(?=[\w.+/=-]))?""",
     re.VERBOSE,
 )
 GAPS = ("\x1b[", "=\n", "=\r\n", '"+', '" +', "'+", "' +")
@@ -53,7 +54,7 @@ def find_wrapped(page: Page) -> Iterator[Span]:
     text = page.text
     invisible = () if text.isascii() else (match.start() for match in INVISIBLE.finditer(text))
     if gaps := sorted([*page.places(*GAPS), *invisible]):
-        yield from _across(text, (gap.span() for gap in page.matches(GAP, gaps)))
+        yield from _across(text, (gap.span() for gap in page.matches(GAP, gaps) if gap["goes_on"] is not None))
     breaks = list(_breaks(text))
     whole = [span for find in TOKENS for span in page.found(find)] if breaks else []
     starts, ends = {start for start, _, _ in whole}, {end for _, end, _ in whole}

@@ -382,6 +382,7 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
         *(
             "%3A%2F%2Fa%3A",
             "\u200ba",
+            "\x1b[0m",
             "a=\n",
             'a" + "',
             "A" * 50 + "\n",
