@@ -90,8 +90,8 @@ def weigh(text: str, index: Index) -> Prompt:
 
 
 def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
-    known = {_root(word): word for word in words}
-    said = [known[root] for root in map(_root, terms(text)) if root in known]
+    known = {root(word): word for word in words}
+    said = [known[stem] for stem in map(root, terms(text)) if stem in known]
     return frozenset((one, other) for one, other in pairwise(said) if one != other and not _are_pieces(one, other))
 
 
@@ -160,13 +160,13 @@ def _beside(candidate: Candidate, prompt: Prompt, matched: list[str]) -> int:
     pairs = [pair for pair in prompt.pairs if pair[0] in matched and pair[1] in matched]
     if not pairs:
         return 0
-    places: dict[str, list[int]] = {_root(word): [] for pair in pairs for word in pair}
-    heads = {root[:3] for root in places}  # a root begins as its word does, which is quicker to look at
+    places: dict[str, list[int]] = {root(word): [] for pair in pairs for word in pair}
+    heads = {stem[:3] for stem in places}  # a root begins as its word does, which is quicker to look at
     for at, term in enumerate(terms(f"{candidate.memory.title}\n{candidate.memory.body[:_PAIRS_READ]}")):
-        if term[:3] in heads and (root := _root(term)) in places:
-            places[root].append(at)
+        if term[:3] in heads and (stem := root(term)) in places:
+            places[stem].append(at)
     return sum(
-        any(0 < second - first <= _BESIDE for first in places[_root(one)] for second in places[_root(other)])
+        any(0 < second - first <= _BESIDE for first in places[root(one)] for second in places[root(other)])
         for one, other in pairs
     )
 
