@@ -99,7 +99,8 @@ def playbook(work: Work, job: Job) -> str:
     if not text:
         return "nothing to tell"
     path, memory = playbooks.playbook(scope.id, _now())
-    return "grown" if grow(gate.vault, gate.index, gate.state, path, memory, lambda _: text) else "unchanged"
+    grown = grow(gate.vault, gate.index, gate.state, path, memory, lambda _: text, gate.redact)
+    return "grown" if grown else "unchanged"
 
 
 JOBS: dict[str, Callable[[Work, Job], str]] = {SESSION: session, PART: part, PLAYBOOK: playbook}
@@ -170,7 +171,7 @@ def _grow_summary(gate: Gate, read: Session, scope: Scope, one: Part) -> None:
         told = [*playbooks.summary_lines(before), *one.summary]
         return playbooks.summary_part(told, _MOST_SUMMARY_LINES)
 
-    grow(gate.vault, gate.index, gate.state, path, memory, joined)
+    grow(gate.vault, gate.index, gate.state, path, memory, joined, gate.redact)
 
 
 def _together(work: Work, job: Job, reading: Session, engine: ModelEngine) -> bool:

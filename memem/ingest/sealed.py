@@ -71,6 +71,7 @@ class SealedStore:
 
         The caller has redacted it: what cannot be sealed is nowhere.
         """
+        self.problem = ""
         if self.where == OFF or not found:
             return
         try:
