@@ -127,7 +127,8 @@ def _engine(work: Work, job: Job) -> Engine:
         return [item.memory for item in work.gate.index.search(query_terms(text), _NEAREST, scope)]
 
     last = job.attempts >= MOST_ATTEMPTS - 1
-    return ModelEngine(work.model, work.memem.without_secrets, nearest, last=last)
+    learn = work.memem.redactor.learn
+    return ModelEngine(work.model, work.memem.without_secrets, nearest, last=last, learn=learn)
 
 
 def _mined(work: Work, job: Job, reading: Session, engine: Engine, replaced: int = 0) -> Mined:
