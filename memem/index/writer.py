@@ -46,6 +46,7 @@ class IndexWriter(Index):
         super().__init__(connection)
         self._inode = self._inode_now()
         self._written = 0  # rows since the search terms were brought together
+        self.common: set[str] = set()  # words that were found to be in many notes; they will be in more
 
     @property
     def current(self) -> bool:
