@@ -54,7 +54,7 @@ STOP_WORDS = frozenset(
     sobre solo son su sus tambien te tengo tiene todo tu una uno y ya yo
     ao aos com dos ela ele eles essa esse estou eu fazer foi isso isto mais meu minha nao nas no nos num numa os pela
     pelo posso quem seu sua tem uma voce
-    alla alle anche che ci cosa cui dal dalla della delle dello devo di ed fare gli gia ho i il lei mio nei nel nella
+    alla alle anche che cosa cui dal dalla della delle dello devo di ed fare gli gia ho i il lei mio nei nel nella
     noi non per perche piu quale questa questo qui sei sia sono sul sulla suo tra tutto
     我们 你们 他们 什么 怎么 如何 可以 一个 这个 那个 使用 需要 是否 为什 没有 请问 帮我
     니다 습니 하는 해야 합니 세요 하고 에서 으로 어떻 떻게 무엇 인가 나요 해줘 까요
