@@ -107,17 +107,15 @@ class Watcher:
             return  # what happened in a folder is told by what is in it
         root = f"{self._memem.vault.root}/"
         path, moved_to = path.removeprefix(root), moved_to.removeprefix(root)
-        if is_folder or path.endswith(".icloud"):
-            written = ""
-        elif not is_note(path):
-            if not is_note(moved_to):
-                return
-            written = moved_to  # an editor's or our own temporary file took its place
-        else:
-            written = "" if what in ("deleted", "moved") else path
+        unknown = is_folder or path.endswith(".icloud")
+        # An editor's or our own temporary file takes a note's place, and the note its own, which counts as moved: only
+        # when it is read it shows whether it is gone.
+        notes = {note for note in (path, moved_to) if is_note(note)}
+        if not unknown and not notes:
+            return
         with self._lock:
-            self._written.add(written)
-            self._unknown = self._unknown or not written or len(self._written) > _MOST
+            self._written |= notes
+            self._unknown = self._unknown or unknown or len(self._written) > _MOST
         self._changed.set()
 
     def _sync(self) -> None:

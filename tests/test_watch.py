@@ -154,6 +154,14 @@ def test_an_edit_reads_the_edited_note_and_looks_at_no_other(watcher, memem, hom
     assert rows(home, "dragonfly") == []
 
 
+def test_a_note_that_is_replaced_by_an_exchange_is_read_alone(watcher, memem, home, vault, save, monkeypatch):
+    old = save(REDIS)
+    followed(watcher, home, "redis", [f"memories/{vault.path(old.id).name}"])
+    monkeypatch.setattr(type(memem.vault), "differing", lambda *_: pytest.fail("all notes were looked at"))
+    memem.vault.edit(f"memories/{vault.path(old.id).name}", lambda data: data.replace(b"6380", b"6389"))
+    followed(watcher, home, "6389", [f"memories/{vault.path(old.id).name}"])
+
+
 def test_a_call_beside_a_watcher_needs_no_look_at_the_vault(watcher, memem, monkeypatch):
     monkeypatch.setattr("memem.stores._FRESH_SECONDS", -1.0)
     monkeypatch.setattr(type(memem.vault), "differing", lambda *_: pytest.fail("all notes were looked at"))

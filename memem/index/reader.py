@@ -121,9 +121,15 @@ class Index:
             match = f"{fit(use, scope)} AND {match}"
         return [_candidate(row, float(row[-1])) for row in self.connection.execute(_SEARCH, (match, limit))]
 
-    def count(self, word: str) -> int:
-        """In how many notes a word occurs, counted up to COUNT_CAP."""
-        return int(self.connection.execute(_COUNT, (any_of((word,)), COUNT_CAP)).fetchone()[0])
+    def holding(self, words: Sequence[str], limit: int) -> list[Candidate]:
+        """Notes with all of the words, of any scope and use, best first by BM25."""
+        # FTS5 would walk through all notes of a scope for it, which are many more than hold several words.
+        match = f"{{title body keys}} : ({' AND '.join(map(quote, words))})"
+        return [_candidate(row, float(row[-1])) for row in self.connection.execute(_SEARCH, (match, limit))]
+
+    def count(self, word: str, most: int = COUNT_CAP) -> int:
+        """In how many notes a word occurs, counted up to `most`."""
+        return int(self.connection.execute(_COUNT, (any_of((word,)), most)).fetchone()[0])
 
     def matched(self, word: str, rows: Sequence[int]) -> set[int]:
         """Those of some rows in which the word occurs."""

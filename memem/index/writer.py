@@ -48,6 +48,7 @@ class IndexWriter(Index):
         self._written = 0  # rows since the search terms were brought together
         # What of a note may be known here: its file keeps every byte, and all that is shown or sent comes from a row.
         self.known: Callable[[Entry, Memory], Memory] = lambda _, memory: memory
+        self.common: set[str] = set()  # words that were found to be in many notes; they will be in more
 
     @property
     def current(self) -> bool:

@@ -18,19 +18,19 @@ from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.writer import IndexWriter
 from memem.ingest import likeness
 from memem.ingest.classify import classify
+from memem.ingest.nearest import nearest
 from memem.ingest.secrets import Redaction, redact
 from memem.ingest.spool import Spool
 from memem.models import GENERAL, KINDS, UNCONFIRMED, UNTRUSTED, Candidate, Draft, Memory, Outcome, Scope
 from memem.state.store import State
 from memem.sync import sync_path
-from memem.text import clean, cut, one_line, public, query_terms, terms
+from memem.text import clean, cut, one_line, public, terms
 from memem.vault import note
 from memem.vault.note import content_hash
 from memem.vault.store import Vault
 
 SHORTEST, LONGEST, LONGEST_TITLE = 10, 5000, 120
 _MOST_TAGS, _LONGEST_TAG = 30, 80
-_COMPARED = 12
 _DAY = 86_400
 _MOST_RELATED = 3
 _LISTS = ("tags", "keys", "paths")
@@ -270,8 +270,7 @@ class Gate:
     def _similar(self, draft: Draft, scope: Scope) -> list[Candidate]:
         """The live notes of the same project that share the most words; general ones only for a general draft."""
         own = scope if scope.id == GENERAL else scope.replace(names=scope.names[:-1])
-        terms = query_terms(f"{draft.title} {draft.content}")
-        return self.index.search(terms, _COMPARED, own)
+        return nearest(self.index, draft.title, draft.content, own)
 
     def _named(self, prefixes: Sequence[str]) -> list[Candidate]:
         found: list[Candidate] = []

@@ -101,10 +101,10 @@ class _Change(Value):
 def compare(new: str, old: str) -> str:
     """What the new text is to the old one."""
     a, b = _read(new), _read(old)
-    mine, known = _sentences(new), _sentences(old)
-    if a.content == b.content or mine <= known:
+    # One text can be among the other's sentences only if its words are among the other's, which is seen sooner.
+    if a.content == b.content or (a.words <= b.words and _sentences(new) <= _sentences(old)):
         return SAME
-    if known <= mine:
+    if b.words <= a.words and _sentences(old) <= _sentences(new):
         return EXTENSION
     if sorted(a.content) == sorted(b.content):
         return CORRECTION  # "composition over inheritance" and its reverse have the same words
@@ -306,12 +306,8 @@ def _changes(a: _Text, b: _Text) -> list[_Change]:
         else:
             spans.append([code.src_start, code.src_end, code.dest_start, code.dest_end])
     return [
-        _Change(
-            at=at,
-            end=end,
-            old=b.tokens[at:end],
-            new=a.tokens[start:stop],
-            written=(*b.written[at:end], *a.written[start:stop]),
+        _Change.in_order(
+            (at, end, b.tokens[at:end], a.tokens[start:stop], (*b.written[at:end], *a.written[start:stop]))
         )
         for at, end, start, stop in spans
     ]
@@ -356,9 +352,10 @@ def _pieces(text: str) -> list[str]:
 
 
 def _carries(token: str) -> bool:
-    if token in (END, COLON):
-        return False
-    return token not in STOP_WORDS or token in _NEGATIONS or token in _TURNING
+    return token not in _EMPTY
+
+
+_EMPTY = {*(STOP_WORDS - _NEGATIONS - _TURNING), END, COLON}
 
 
 def _folded(token: str) -> str:
