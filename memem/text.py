@@ -116,13 +116,7 @@ _memo: dict[str, Terms] = {}
 
 def terms(text: str) -> list[str]:
     """All index terms of a text, with repetitions."""
-    found: list[str] = []
-    for chunk in text.translate(_SEPARATORS).split():
-        known = _memo.get(chunk) or _expand(chunk)
-        found += known.words
-        found += known.compounds
-        found += known.characters
-    return found
+    return index_text(text).split()
 
 
 class _Indexed(dict[str, str]):
@@ -143,7 +137,7 @@ _indexed = _Indexed()
 
 
 def index_text(text: str) -> str:
-    """All index terms of a text as one text, as `terms` tells them; for whole vaults, so no loop of Python's."""
+    """All index terms of a text as one text; for whole vaults, so no loop of Python's."""
     return " ".join(map(_indexed.__getitem__, text.translate(_SEPARATORS).split()))
 
 

@@ -135,9 +135,9 @@ def sifted(text: str, index: Index, scope: Scope) -> tuple[list[Candidate], dict
     prompt = weigh(text, index)
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
     found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
-    evidence = _judged(prompt, index, found)
     # Of its own notes: those of other projects cannot match, so they are no chances for a better one.
     least = floor(index.size_of(scope, _LARGEST_MEASURED)) if found else 0.0
+    evidence = _judged(prompt, index, found, least)
     return [candidate for candidate in found if evidence[candidate.row].score >= least], evidence
 
 
@@ -146,20 +146,17 @@ def judged(text: str, index: Index, found: Sequence[Candidate]) -> dict[int, Evi
     return _judged(weigh(text, index), index, found) if found else {}
 
 
-def _judged(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[int, Evidence]:
+def _judged(
+    prompt: Prompt, index: Index, found: Sequence[Candidate], least: float = float("-inf")
+) -> dict[int, Evidence]:
+    """The evidence for each; pairs are not looked for in a memory that stays below `least` with all of them."""
     matches = _matches(prompt, index, found) if found else {}
-    weighed = {}
-    for candidate in found:
-        matched = matches[candidate.row]
-        weighed[candidate.row] = _weighed(candidate, prompt, matched, _beside(candidate, prompt, matched))
-    return weighed
+    choices = frozenset(word for word in prompt.information if not _is_common(word))
+    return {item.row: _weighed(item, prompt, matches[item.row], choices, least) for item in found}
 
 
-def _beside(candidate: Candidate, prompt: Prompt, matched: list[str]) -> int:
-    """How many pairs of the prompt stand beside each other in a memory as well."""
-    pairs = [pair for pair in prompt.pairs if pair[0] in matched and pair[1] in matched]
-    if not pairs:
-        return 0
+def _beside(candidate: Candidate, pairs: Sequence[tuple[str, str]]) -> int:
+    """How many pairs stand beside each other in a memory as well."""
     places: dict[str, list[int]] = {root(word): [] for pair in pairs for word in pair}
     heads = {stem[:3] for stem in places}  # a root begins as its word does, which is quicker to look at
     for at, term in enumerate(terms(f"{candidate.memory.title}\n{candidate.memory.body[:_PAIRS_READ]}")):
@@ -199,7 +196,9 @@ def _matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[i
     return matches
 
 
-def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str], beside: int) -> Evidence:
+def _weighed(
+    candidate: Candidate, prompt: Prompt, matched: list[str], choices: frozenset[str], needed: float
+) -> Evidence:
     # A text of ten times as many words holds any of them ten times as often: the excess is no evidence.
     length = len(candidate.memory.title) + len(candidate.memory.body)
     excess = max(0.0, log(length / _LONG_NOTE)) if length else 0.0
@@ -207,7 +206,6 @@ def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str], beside: i
     evidence = sum(held.values())
     coverage = evidence / prompt.total if prompt.total else 0.0
     # Common words neither widen the choice nor surprise by matching; they only count in the coverage.
-    choices = [word for word in prompt.information if not _is_common(word)]
     telling = [word for word in matched if word in choices]
     told = sum(held[word] for word in telling)
     surprise = told - log(prompt.notes) - _log_ways(len(choices), len(telling))
@@ -216,7 +214,9 @@ def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str], beside: i
     score = _COVERAGE_WEIGHT * coverage + _SURPRISE_WEIGHT * max(surprise, least)
     if coverage < _LEAST_COVERAGE:  # words of one trade keep company: in a long prompt some always match
         score = 0.0
-    score += _PAIR_WEIGHT * min(beside, _MOST_PAIRS)
+    pairs = [pair for pair in prompt.pairs if pair[0] in held and pair[1] in held]
+    if pairs and score + _PAIR_WEIGHT * min(len(pairs), _MOST_PAIRS) >= needed:
+        score += _PAIR_WEIGHT * min(_beside(candidate, pairs), _MOST_PAIRS)
     reasons = (f"matches {', '.join(matched[:6])}", f"covers {coverage:.0%}")
     return Evidence(score=score, matched=frozenset(matched), reasons=reasons)
 
