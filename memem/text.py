@@ -54,7 +54,7 @@ STOP_WORDS = frozenset(
     sobre solo son su sus tambien te tengo tiene todo tu una uno y ya yo
     ao aos com dos ela ele eles essa esse estou eu fazer foi isso isto mais meu minha nao nas no nos num numa os pela
     pelo posso quem seu sua tem uma voce
-    alla alle anche che ci cosa cui dal dalla della delle dello devo di ed fare gli gia ho i il lei mio nei nel nella
+    alla alle anche che cosa cui dal dalla della delle dello devo di ed fare gli gia ho i il lei mio nei nel nella
     noi non per perche piu quale questa questo qui sei sia sono sul sulla suo tra tutto
     我们 你们 他们 什么 怎么 如何 可以 一个 这个 那个 使用 需要 是否 为什 没有 请问 帮我
     니다 습니 하는 해야 합니 세요 하고 에서 으로 어떻 떻게 무엇 인가 나요 해줘 까요
@@ -153,8 +153,11 @@ def query_terms(text: str, limit: int = 40) -> Terms:
     compounds: dict[str, None] = {}
     for chunk in text.translate(_SEPARATORS).split():
         known = _memo.get(chunk) or _expand(chunk)
-        words.update((word, None) for word in known.words if not _says_nothing(word))
-        compounds.update((word, None) for word in known.compounds)
+        for word in known.words:
+            if word not in STOP_WORDS and not _says_nothing(word):
+                words[word] = None
+        for word in known.compounds:
+            compounds[word] = None
         if len(words) >= limit:
             break
     return Terms(words=tuple(words)[:limit], compounds=tuple(compounds)[:limit])
@@ -162,7 +165,7 @@ def query_terms(text: str, limit: int = 40) -> Terms:
 
 def _says_nothing(word: str) -> bool:
     # Hiragana alone is grammar in most pairs (particles, endings), as stop words are elsewhere.
-    return word in STOP_WORDS or all("\u3040" <= char <= "\u309f" for char in word)
+    return not word or (word[0] >= "\u3040" and all("\u3040" <= char <= "\u309f" for char in word))
 
 
 def _expand(chunk: str) -> Terms:

@@ -112,6 +112,10 @@ def test_question_has_no_stop_words_and_a_bounded_number_of_terms() -> None:
     assert query_terms("redis Redis REDIS").words == ("redis",)
 
 
+def test_name_of_what_builds_is_no_stop_word() -> None:
+    assert query_terms("where does CI run?").words == ("ci", "run")
+
+
 def test_word_lists_hold_terms_as_the_index_has_them() -> None:
     for word in STOP_WORDS | COMMON_WORDS:
         assert fold(word) == word

@@ -28,9 +28,9 @@ _SEARCH = f"""
     JOIN notes ON notes.rowid = best.rowid ORDER BY best.score"""  # noqa: S608 - constants only, here and below
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
 _IN_SCOPE = "project IN ({}) AND layer <= ? AND status IN ('active', 'open') AND replaced_by = ''"
+_HELD = "SELECT count(*) FROM (SELECT 1 FROM notes WHERE project IN ({}) LIMIT ?)"
 _SETTLED = "SELECT group_concat(path || '//' || etag, '//') FROM notes WHERE settled = 1"
 # The plus keeps SQLite from asking FTS5 anew for every row: to walk through the word's notes once takes half the time.
-_HELD = "SELECT count(*) FROM (SELECT 1 FROM notes WHERE project IN ({}) LIMIT ?)"
 _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND +rowid IN ({})"
 _TOLD = f"""problem = '' AND trust NOT IN ({", ".join(f"'{trust}'" for trust in UNTRUSTED)})
     AND instr('{LIST_SEPARATOR}' || tags || '{LIST_SEPARATOR}', '{LIST_SEPARATOR}{UNCONFIRMED}{LIST_SEPARATOR}') = 0"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import WORDS, is_placeholder, is_random, is_secret, is_slug
+from memem.ingest.judging import LEAST, WORDS, is_placeholder, is_random, is_secret, is_slug
 from memem.ingest.page import Page, Span
 
 NAME = re.compile(
@@ -41,7 +41,6 @@ HARMLESS_NAMES = frozenset(
     csrf xsrf authenticity arn ref manager provider store enabled required error message status format mode
     total""".split()
 )
-BEFORE, BEHIND = 11, 10  # how far before its stem such a name begins, and behind where the stem begins it ends
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 CONTINUED = re.compile(
     r"""(?:\\\r?\n[ \t]{0,40}
@@ -49,6 +48,8 @@ CONTINUED = re.compile(
     ([\w.+/=!@\#$%^&*-]{4,400})(?=["'](?![ \t]{0,4}[:=])|[`;,)\s]|\Z)""",
     re.VERBOSE,
 )
+LONGER = re.compile(r"[\w-]")
+MOST = 10_000  # a text with more is no human's, and what follows goes as a whole
 CLOSING = ".,;:)]}"
 DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
 TAG_END = re.compile(r"\s{0,40}</")
@@ -57,26 +58,29 @@ OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(\\"|["'`])""")
 
 def find_assigned(page: Page) -> Iterator[Span]:
     """Values that are assigned to a name like password, secret, token or api_key, in code, settings or prose."""
-    text, done = page.text, 0
-    for name in _names(page):
-        assigned = ASSIGNED.match(text, name.end()) if name.start() >= done else None
+    text, done, found = page.text, 0, 0
+    for name in page.matches(NAME, page.names):
+        kind = name.lastgroup or ""
+        longer = kind == "key" and LONGER.match(text, name.end())  # than a name that ends in key
+        assigned = ASSIGNED.match(text, name.end()) if name.start() >= done and not longer else None
         if not assigned:
             continue
-        before = text[max(0, name.start() - 40) : name.start()]
-        before = before[len(before.rstrip(NAME_CHARACTERS)) :]
-        kind, whole, at = name.lastgroup or "", before + name[0] + assigned[1], assigned.end()
-        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(whole)):
-            continue
-        loose = assigned["listed"] or (assigned["spaced"] and not before.startswith("-"))
-        if kind == "key" and (loose or assigned[1]):
-            continue
+        at = assigned.end()
         opening = OPENING.match(text, at)
         quoted = opening and QUOTED[opening[1]].match(text, opening.end())
         value = quoted or START.match(text, opening.end() if opening else at)
-        sure = quoted is not None or (whole.isupper() and text[at - 1] == "=")
-        if not value:
+        if not value or len(value[0]) < LEAST[kind]:
             continue
         shown = value[0] if quoted else value[0].rstrip(CLOSING)
+        before = text[max(0, name.start() - 40) : name.start()]
+        before = before[len(before.rstrip(NAME_CHARACTERS)) :]
+        whole = before + name[0] + assigned[1]
+        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(whole)):
+            continue
+        loose = assigned["listed"] or (assigned["spaced"] and not before.startswith("-"))
+        if kind == "key" and loose:
+            continue
+        sure = quoted is not None or (whole.isupper() and text[at - 1] == "=")
         if loose and not (DENSE.match(shown) and is_random(shown, 16)):
             continue
         if not is_secret(kind, whole, shown, bool(quoted), sure):
@@ -87,6 +91,10 @@ def find_assigned(page: Page) -> Iterator[Span]:
                 continue
             end = start + len(bare[0].rstrip(CLOSING))
         if not assigned["tag"] or TAG_END.match(text, end):
+            found += 1
+            if found > MOST:
+                yield start, len(text), kind
+                return
             done = end
             yield start, end, kind
             for piece in _continued(text, end):
@@ -101,17 +109,3 @@ def _continued(text: str, end: int) -> Iterator[tuple[int, int]]:
             return
         end = more.end(1)
         yield more.span(1)
-
-
-def _names(page: Page) -> Iterator[re.Match[str]]:
-    """What NAME finds, which takes its time: it is asked around the stems of such names only."""
-    end = 0
-    for at in page.stems:
-        if at < end:
-            continue
-        # The window ends so far behind the stem that a name around it sees what follows. One that begins behind the
-        # stem may be cut off: it holds a stem of its own, whose turn comes.
-        name = NAME.search(page.text, max(end, at - BEFORE), at + 2 * BEHIND)
-        if name and name.start() <= at:
-            end = name.end()
-            yield name

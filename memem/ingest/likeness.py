@@ -67,6 +67,8 @@ _AKIN = 0.4
 _LONGEST_SWAP = 4
 _MOST_SWAPS = 3
 _FEW_WORDS = 2
+_MEMO_SIZE = 20_000  # words
+_remembered = lru_cache(maxsize=64)  # a text that is offered is compared with a dozen others
 _OPPOSITES = tuple(
     frozenset(pair.split())
     for pair in (
@@ -106,15 +108,17 @@ def compare(new: str, old: str) -> str:
         return EXTENSION
     if sorted(a.content) == sorted(b.content):
         return CORRECTION  # "composition over inheritance" and its reverse have the same words
-    told = bool(_CHANGED.search(new)) and not _CHANGED.search(old)
-    whole = _version(a, b, told)
+    told = _tells_a_change(new) and not _tells_a_change(old)
+    changes = _changes(a, b)
+    whole = _version(a, b, changes, told)
     if whole in (CORRECTION, EXTENSION):
         return whole
-    if not _other_subject(a, b) and _rejects(new, a, b):
+    if not _other_subject(a, b, changes) and _rejects(new, a, b):
         return CORRECTION
     # A reason that was added or exchanged does not make it another statement.
     short, former = _read(_stated(new)), _read(_stated(old))
-    if (short.tokens, former.tokens) != (a.tokens, b.tokens) and _version(short, former, told) == CORRECTION:
+    differs = (short.tokens, former.tokens) != (a.tokens, b.tokens)
+    if differs and _version(short, former, _changes(short, former), told) == CORRECTION:
         return CORRECTION
     common = len(a.words & b.words)
     akin = common >= 2 and common >= _AKIN * min(len(a.words), len(b.words))
@@ -131,14 +135,20 @@ def denies(text: str) -> bool:
     return not _NEGATIONS.isdisjoint(_read(text).tokens)
 
 
+@_remembered
+def _tells_a_change(text: str) -> bool:
+    """Whether a text says that something is otherwise than it was."""
+    return bool(_CHANGED.search(text))
+
+
+@_remembered
 def _stated(text: str) -> str:
     """A text up to the first reason or aside."""
     return _REASON.split(text.strip(), maxsplit=1)[0].rstrip()
 
 
-def _version(a: _Text, b: _Text, told: bool) -> str:
+def _version(a: _Text, b: _Text, changes: list[_Change], told: bool) -> str:
     """What a text is to an old one if it shares most of its words with it, in order."""
-    changes = _changes(a, b)
     shared = len(b.tokens) - sum(len(change.old) for change in changes)
     longer = max(len(a.tokens), len(b.tokens))
     added = not any(change.old for change in changes)
@@ -200,9 +210,8 @@ def _is_topic(words: tuple[str, ...]) -> bool:
     return any(_carries(word) and word not in _NEGATIONS and word not in _TURNING for word in words)
 
 
-def _other_subject(a: _Text, b: _Text) -> bool:
+def _other_subject(a: _Text, b: _Text, changes: list[_Change]) -> bool:
     """Whether the two share most words, but not what they begin with."""
-    changes = _changes(a, b)
     shared = len(b.tokens) - sum(len(change.old) for change in changes)
     if shared < _SHARED * min(len(a.tokens), len(b.tokens)):
         return False
@@ -257,23 +266,32 @@ def _negates(changes: list[_Change]) -> bool:
 
 def _rejects(new: str, a: _Text, b: _Text) -> bool:
     """Whether the new text says that something the old one says is over, and speaks of the same matter."""
-    if set(b.content) & _NEGATIONS:
+    if not _NEGATIONS.isdisjoint(b.content):
         return False
-    plain = new.replace("'", "").replace("’", "")
+    for named in _over(new):
+        rest = b.words - set(named)
+        least = _REMAINS_OF_NUMBER if all(map(frames.is_time, named)) else _REMAINS
+        if named and set(named) <= set(b.content) and len(rest & a.words) >= max(least * len(rest), 1):
+            return True
+    return False
+
+
+@_remembered
+def _over(text: str) -> list[list[str]]:
+    """The words for each thing that a text says is over."""
+    found: list[list[str]] = []
+    plain = text.replace("'", "").replace("’", "")
     for pattern in _REJECTS:
         for match in pattern.finditer(plain):
             named: list[str] = []
-            for token in map(_folded, _TOKEN.findall(match[1])):
+            for token in map(_token_of.__getitem__, _TOKEN.findall(match[1])):
                 if token in STOP_WORDS and token not in _TURNING:
                     if named:
                         break
                     continue
                 named.append(token)
-            rest = b.words - set(named)
-            least = _REMAINS_OF_NUMBER if all(map(frames.is_time, named)) else _REMAINS
-            if named and set(named) <= set(b.content) and len(rest & a.words) >= max(least * len(rest), 1):
-                return True
-    return False
+            found.append(named)
+    return found
 
 
 def _changes(a: _Text, b: _Text) -> list[_Change]:
@@ -299,22 +317,42 @@ def _changes(a: _Text, b: _Text) -> list[_Change]:
     ]
 
 
+class _TokenOf(dict[str, str]):
+    """What a piece of text is read as: the end of a clause, or a word, folded; most were met before."""
+
+    def __missing__(self, written: str) -> str:
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        self[written] = token = END if written in _ENDS else COLON if written == COLON else _folded(written)
+        return token
+
+
+_token_of = _TokenOf()
+
+
+@_remembered
 def _sentences(text: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(content for part in _SENTENCE.split(text) if (content := _read(part).content))
+    parts = (map(_token_of.__getitem__, _pieces(part)) for part in _SENTENCE.split(text))
+    return frozenset(content for part in parts if (content := tuple(filter(_carries, part))))
 
 
-@lru_cache(maxsize=64)  # a text that is offered is compared with a dozen others
+@_remembered
 def _read(text: str) -> _Text:
-    pairs = [
-        (END if found[0] in _ENDS else COLON if found[0] == COLON else _folded(found[0]), found[0])
-        for found in _READABLE.finditer(_LATELY.sub(" ", text.replace("'", "").replace("’", "")))
-    ]
-    while pairs and pairs[-1][0] == END:
-        pairs.pop()
-    tokens = tuple(token for token, _ in pairs)
-    content = tuple(token for token in tokens if _carries(token))
-    words = frozenset(word for word in content if word not in _NEGATIONS)
-    return _Text(tokens=tokens, written=tuple(word for _, word in pairs), content=content, words=words)
+    written = _pieces(text)
+    tokens = [_token_of[piece] for piece in written]
+    while tokens and tokens[-1] == END:
+        tokens.pop()
+        written.pop()
+    content = tuple(filter(_carries, tokens))
+    return _Text(tokens=tuple(tokens), written=tuple(written), content=content, words=frozenset(content) - _NEGATIONS)
+
+
+def _pieces(text: str) -> list[str]:
+    """The words of a text and the ends of its clauses, as they are written."""
+    plain = text.replace("'", "").replace("’", "")
+    folded = plain.lower()
+    lately = "now" in folded or "any" in folded
+    return _READABLE.findall(_LATELY.sub(" ", plain) if lately else plain)
 
 
 def _carries(token: str) -> bool:

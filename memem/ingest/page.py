@@ -15,24 +15,29 @@ Span = tuple[int, int, str]  # start, end, rule
 # Every character that a token can hold. All beyond ASCII count, blanks as well, so that no category is asked.
 RUN = re.compile(r"[A-Za-z0-9_\-.+/=~:%$&?@\\\x80-\U0010ffff]{12,}+")
 LIKELY = re.compile(r"[0-9\x80-\U0010ffff]|.{20}")  # what `judging.is_random` asks of a token
-STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")  # one is in whatever names a secret in English
+# Whatever names a secret in English begins with one of these, or with what a key is for.
+STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")
+USES = (
+    *("api", "app", "access", "private", "signing", "encryption", "auth", "account", "shared", "master", "service"),
+    *("client", "admin", "hmac", "secret"),
+)
 # Ignoring case, a pattern takes these for i, s, o and с as well.
 IRREGULAR = (("İ", "i"), ("ı", "i"), ("ſ", "s"), ("ᲂ", "о"), ("ᲃ", "с"))
 
 
 class Page:
-    """One text; `folded` to lower case; `stems`, where a name of a secret can stand in it, in order; `dense`, its words
-    that are long enough to hold a token, one a line.
+    """One text; `folded` to lower case; `names`, where the name of a secret can begin in it, in order; `dense`, its
+    words that are long enough to hold a token, one a line.
 
     What a pattern that ignores case finds begins at the same place in the folded text.
     """
 
-    __slots__ = ("_begins", "_lines", "dense", "folded", "stems", "text")
+    __slots__ = ("_begins", "_found", "_lines", "dense", "folded", "names", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.folded = fold(text)
-        self.stems = self.places(*STEMS)
+        self.names = sorted([*self.places(*STEMS), *_uses(self.folded)])
         words: list[str] = []
         self._lines = [0]  # where each of them begins in the dense text
         self._begins: list[int] = []  # and in the text
@@ -43,6 +48,13 @@ class Page:
                 self._begins.append(run.start())
                 self._lines.append(self._lines[-1] + len(word) + 1)
         self.dense = "\n".join(words)
+        self._found: dict[Finder, list[Span]] = {}
+
+    def found(self, find: Finder) -> list[Span]:
+        """What a finder finds in the text, which it is asked once."""
+        if find not in self._found:
+            self._found[find] = list(find(self))
+        return self._found[find]
 
     def tokens(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
         """Where a pattern finds something in the text that is long enough for a token and holds no blank."""
@@ -66,8 +78,8 @@ class Page:
                 yield match
 
     def named(self, *words: str) -> Iterator[int]:
-        """Where each of these words, which begin with a stem, stands."""
-        return (at for at in self.stems if self.folded.startswith(words, at))
+        """Where each of these words, which names of secrets begin with, stands."""
+        return (at for at in self.names if self.folded.startswith(words, at))
 
     def ask(self, ways: Ways) -> Iterator[Span]:
         """What these find that one of their words stands in the text for."""
@@ -89,6 +101,14 @@ def fold(text: str) -> str:
         for irregular, plain in IRREGULAR:
             text = text.replace(irregular, plain)
     return text.lower()
+
+
+def _uses(folded: str) -> Iterator[int]:
+    """Where in a text the names begin that end in `key`, by what the key is for."""
+    for at in places("key", folded):
+        end = at - 1 if folded[at - 1 : at] in ("_", " ", "-") else at
+        if folded.endswith(USES, 0, end):
+            yield from (end - len(use) for use in USES if folded.endswith(use, 0, end))
 
 
 def places(word: str, text: str) -> Iterator[int]:

@@ -74,7 +74,9 @@ def _without(text: str, found: list[Span]) -> Redaction:
 def spans(text: str, finders: tuple[Finder, ...] = FINDERS) -> list[Span]:
     """Where the secrets of a text are: in its order, none overlapping another."""
     page = Page(text)
-    found = sorted((start, end, order, rule) for order, find in enumerate(finders) for start, end, rule in find(page))
+    found = sorted(
+        (start, end, order, rule) for order, find in enumerate(finders) for start, end, rule in page.found(find)
+    )
     merged: list[tuple[int, int, int, str]] = []
     for span in found:
         if merged and span[0] < merged[-1][1]:

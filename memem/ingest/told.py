@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from memem.ingest.judging import HASH, is_mixed, is_placeholder, is_random, is_secret
-from memem.ingest.page import Page, Span, Ways, places
+from memem.ingest.page import USES, Page, Span, Ways, places
 
 # Password in the languages that memem folds words of; the English names alone are `assigned`.
 FOREIGN_NAMES = (
@@ -26,15 +26,14 @@ TOLD = re.compile(
     ["'`*]{{0,2}}(?P<value>[^\s"'`<>|]{{5,200}})""",
     re.VERBOSE,
 )
-NAMED = ("password", "passwd", "passphrase", "passcode", "passwort", "token", "secret", "credential")
+NAMED = ("password", "passwd", "passphrase", "passcode", "passwort", "token", "secret", "credential", *USES)
 FOREIGN_IN_ASCII = tuple(word for word in FOREIGN if word.isascii())
-KEY_BEGIN, KEY_LONGEST = re.compile(r"(?:api|access|private|secret|signing|auth)[ _-]?\Z"), 8
 LIST = re.compile(
     r"""(?i)(?:(?P<password>passwords|passphrases)|(?P<secret>tokens|secrets|api[_-]?keys|access[_-]?keys))["']?
     [ \t]{0,4}[:=][ \t]{0,4}(?:(?P<flow>\[)|(?=\r?\n[ \t]{0,40}-[ ]))""",
     re.VERBOSE,
 )
-LISTED = ("passwords", "passphrases", "tokens", "secrets")
+LISTED = ("passwords", "passphrases", "tokens", "secrets", "api", "access")
 FLOW_ITEM = re.compile(r"""[\s,]{0,80}["']([^"'\n]{1,2000})["']""")
 BLOCK_ITEM = re.compile(r"""\r?\n[ \t]{0,40}-[ ]{1,4}["']?([^\s"'\n]{1,2000})["']?[ \t]{0,20}(?=\r?\n|\Z)""")
 MOST_ITEMS = 500
@@ -78,7 +77,7 @@ def find_told(page: Page) -> Iterator[Span]:
 
 def _sentences(page: Page) -> Iterator[Span]:
     foreign = page.places(*(FOREIGN_IN_ASCII if page.text.isascii() else FOREIGN))
-    for match in page.matches(TOLD, sorted([*page.named(*NAMED), *_keys(page), *foreign])):
+    for match in page.matches(TOLD, sorted([*page.named(*NAMED), *foreign])):
         kind = "secret" if match["secret"] else "password"
         value = match["value"].rstrip(".,;:)]}*")
         if match["foreign"]:
@@ -91,15 +90,9 @@ def _sentences(page: Page) -> Iterator[Span]:
             yield match.start("value"), match.start("value") + len(value), kind
 
 
-def _keys(page: Page) -> Iterator[int]:
-    """Where names of a key begin with what the key is for."""
-    befores = (KEY_BEGIN.search(page.folded, max(0, at - KEY_LONGEST), at) for at in page.named("key"))
-    return (before.start() for before in befores if before)
-
-
 def _lists(page: Page) -> Iterator[Span]:
     text, at = page.text, 0
-    for head in page.matches(LIST, sorted([*page.named(*LISTED), *_keys(page)])):
+    for head in page.matches(LIST, page.named(*LISTED)):
         kind = head.lastgroup if head.lastgroup != "flow" else ("password" if head["password"] else "secret")
         if head.start() < at:
             continue
@@ -114,12 +107,12 @@ def _lists(page: Page) -> Iterator[Span]:
 
 
 def _services(page: Page) -> Iterator[Span]:
-    text = page.text
-    names: set[str] = set()
-    for given in GIVEN.finditer(text) if page.dense else ():
-        before = page.folded[max(0, given.start() - SERVICE_LONGEST) : given.start()]
-        names.update(name for name in SERVICES if name in before)
-    for match in filter(None, (OF_SERVICE.match(text, at) for name in names for at in _ends(name, page.folded))):
+    text, folded = page.text, page.folded
+    given = [match.start() for match in GIVEN.finditer(text)] if page.dense else []
+    few = len(given) * SERVICE_LONGEST < len(text)
+    before = "\n".join(folded[max(0, at - SERVICE_LONGEST) : at] for at in given) if few else folded
+    names = [name for name in SERVICES if name in before] if given else []
+    for match in filter(None, (OF_SERVICE.match(text, at) for name in names for at in _ends(name, folded))):
         value = match["value"]
         if PUBLIC.search(match["of"]) or not is_random(value, 14):
             continue
@@ -157,7 +150,7 @@ def _is_strong(kind: str, value: str) -> bool:
 
 
 WAYS: Ways = (
-    (_lists, (*LISTED, "keys")),
+    (_lists, ("passwords", "passphrases", "tokens", "secrets", "keys")),
     (_services, (":", "=")),
     (_phrases, ("seed", "recovery", "mnemonic")),
     (_manifests, ("kind:",)),

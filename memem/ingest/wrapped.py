@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator
 
 from memem.ingest.assigned import find_assigned
 from memem.ingest.judging import HASH, is_slug
@@ -26,10 +26,11 @@ NEXT = re.compile(
 )
 LAST = re.compile(r"""(?<=[\w.+/=-])(["']?[ \t]{0,2}[\\+]?)\r?\Z""")
 LAST_LONGEST = 5
-# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up.
+# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up; whether a word goes
+# on behind them is a group, because escapes also end like a word: each would be tried anew where none goes on.
 GAP = re.compile(
-    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])+
-    (?=[\w.+/=-])""",
+    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])++
+    (?P<goes_on>(?=[\w.+/=-]))?""",
     re.VERBOSE,
 )
 GAPS = ("\x1b[", "=\n", "=\r\n", '"+', '" +', "'+", "' +")
@@ -53,9 +54,9 @@ def find_wrapped(page: Page) -> Iterator[Span]:
     text = page.text
     invisible = () if text.isascii() else (match.start() for match in INVISIBLE.finditer(text))
     if gaps := sorted([*page.places(*GAPS), *invisible]):
-        yield from _across(text, [gap.span() for gap in page.matches(GAP, gaps)])
+        yield from _across(text, (gap.span() for gap in page.matches(GAP, gaps) if gap["goes_on"] is not None))
     breaks = list(_breaks(text))
-    whole = [span for find in TOKENS for span in find(page)] if breaks else []
+    whole = [span for find in TOKENS for span in page.found(find)] if breaks else []
     starts, ends = {start for start, _, _ in whole}, {end for _, end, _ in whole}
     # The next line is its own token, or a hash behind a token that is complete without it.
     taken = [
@@ -82,31 +83,34 @@ def _breaks(text: str) -> Iterator[tuple[int, int, str, str]]:
                 yield last.start(), following.start(1), joint, following[1]
 
 
-def _across(text: str, gaps: list[tuple[int, int]]) -> Iterator[Span]:
+def _across(text: str, gaps: Iterable[tuple[int, int]]) -> Iterator[Span]:
     """Tokens of the text without those gaps that reach over one of them."""
-    if not gaps:
-        return
-    kept, at = [], 0
-    for start, end in (*gaps, (len(text), len(text))):
-        kept += _edges(text, at, start)
+    parts: list[str] = []
+    begins, joints = array("q"), array("q", [0])  # of each part: where it stood, and where it ends now
+
+    def keep(start: int, end: int) -> None:
+        """Keep what a token over a gap can hold of the text between two: no blank, so its first and its last word."""
+        blank = BLANK.search(text, start, end)
+        rest = text[blank.start() : end] if blank else ""
+        last = 0 if rest[-1:].isspace() else len(rest.rsplit(None, 1)[-1]) if blank else 0
+        for begin, stop in ((start, blank.end()), (end - last - 1, end)) if blank else ((start, end),):
+            parts.append(text[begin:stop])
+            begins.append(begin)
+            joints.append(joints[-1] + stop - begin)
+
+    at = 0
+    for start, end in gaps:
+        keep(at, start)
         at = end
-    joined = Page("".join(text[start:end] for start, end in kept))
-    joints = [0, *accumulate(end - start for start, end in kept)]
+    if not at:
+        return
+    keep(at, len(text))
+    joined = Page("".join(parts))
     for find in TOKENS:
         for start, end, rule in find(joined):
             first, last = bisect_right(joints, start) - 1, bisect_right(joints, end - 1) - 1
             if first != last:
-                yield kept[first][0] + start - joints[first], kept[last][0] + end - joints[last], rule
-
-
-def _edges(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """What a token over a gap can hold of the text between two of them: no blank, so its first and its last word."""
-    blank = BLANK.search(text, start, end)
-    if not blank:
-        return [(start, end)]
-    rest = text[blank.start() : end]
-    last = 0 if rest[-1].isspace() else len(rest.rsplit(None, 1)[-1])
-    return [(start, blank.end()), (end - last - 1, end)]
+                yield begins[first] + start - joints[first], begins[last] + end - joints[last], rule
 
 
 def find_encoded(page: Page) -> Iterator[Span]:

@@ -71,7 +71,7 @@ def weigh(text: str, index: Index) -> Prompt:
     roots: dict[str, str] = {}
     for word in asked.words:
         # "redacts redacted" is one piece of evidence, not two; the index stems them alike as well.
-        if roots.setdefault(_root(word), word) != word:
+        if roots.setdefault(root(word), word) != word:
             continue
         share = _BACKGROUND_SHARE_COMMON if _is_common(word) else _BACKGROUND_SHARE
         counted = index.count(word)
@@ -91,8 +91,8 @@ def weigh(text: str, index: Index) -> Prompt:
 
 
 def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
-    known = {_root(word): word for word in words}
-    said = [known[root] for root in map(_root, terms(text)) if root in known]
+    known = {root(word): word for word in words}
+    said = [known[stem] for stem in map(root, terms(text)) if stem in known]
     return frozenset(pair for pair in pairwise(said) if pair[0] != pair[1] and not _are_pieces(*pair))
 
 
@@ -101,7 +101,7 @@ def _are_pieces(one: str, other: str) -> bool:
     return (one + other).isdigit() or (not one.isascii() and not other.isascii() and max(len(one), len(other)) <= 2)
 
 
-def _root(word: str) -> str:
+def root(word: str) -> str:
     """The word without its commonest English endings, to tell that two words are forms of one."""
     for ending in ("ing", "ed", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
@@ -109,11 +109,11 @@ def _root(word: str) -> str:
     return word
 
 
-_COMMON_ROOTS = frozenset(_root(word) for word in COMMON_WORDS)
+_COMMON_ROOTS = frozenset(root(word) for word in COMMON_WORDS)
 
 
 def _is_common(word: str) -> bool:
-    return len(word) < 2 or _root(word) in _COMMON_ROOTS
+    return len(word) < 2 or root(word) in _COMMON_ROOTS
 
 
 class Evidence(Value):
@@ -170,13 +170,13 @@ def _beside(candidate: Candidate, prompt: Prompt, matched: list[str]) -> int:
     pairs = [pair for pair in prompt.pairs if pair[0] in matched and pair[1] in matched]
     if not pairs:
         return 0
-    places: dict[str, list[int]] = {_root(word): [] for pair in pairs for word in pair}
-    heads = {root[:3] for root in places}  # a root begins as its word does, which is quicker to look at
+    places: dict[str, list[int]] = {root(word): [] for pair in pairs for word in pair}
+    heads = {stem[:3] for stem in places}  # a root begins as its word does, which is quicker to look at
     for at, term in enumerate(terms(f"{candidate.memory.title}\n{candidate.memory.body[:_PAIRS_READ]}")):
-        if term[:3] in heads and (root := _root(term)) in places:
-            places[root].append(at)
+        if term[:3] in heads and (stem := root(term)) in places:
+            places[stem].append(at)
     return sum(
-        any(0 < second - first <= _BESIDE for first in places[_root(one)] for second in places[_root(other)])
+        any(0 < second - first <= _BESIDE for first in places[root(one)] for second in places[root(other)])
         for one, other in pairs
     )
 

@@ -7,9 +7,11 @@ or that no benchmark shows a gain, and then the signal costs nothing.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log2
 
 from memem.models import Candidate, Query
+from memem.recall.evidence import root
 from memem.text import query_terms, terms
 from memem.value import TYPE_CHECKING, Value
 
@@ -22,6 +24,7 @@ _WORDS, _EVIDENCE = 1 / 3, 2 / 3  # shares of relevance: BM25 alone, and evidenc
 _MONTH_DAYS = 30
 _MANY_USES = 8
 _NEAR = 0.7  # of the longer text's words, for two memories to be statements about one thing
+_LINKED = 0.2  # of them, when one names the other as related
 _MOST_COMPARED = 12
 _LONGEST_STATEMENT = 600  # characters; longer notes tell more than one thing
 _TEXT = 1000
@@ -39,6 +42,7 @@ class Around(Value):
     query: Query
     text: str = ""  # the beginning of the question: the rest is pasted material
     words: frozenset[str] = frozenset()
+    pairs: frozenset[tuple[str, str]] = frozenset()  # its neighbouring words, those without a topic included
     newest: str = ""
     uses: Mapping[str, int] = {}
     linked: frozenset[str] = frozenset()  # ids that the best candidate names
@@ -71,6 +75,20 @@ def _paths(around: Around, candidate: Candidate) -> float:
 def _keys(around: Around, candidate: Candidate) -> float:
     keys = candidate.memory.keys
     return float(bool(keys) and not around.words.isdisjoint(terms(" ".join(keys))))
+
+
+def _wording(around: Around, candidate: Candidate) -> float:
+    if not around.pairs:
+        return 0.0
+    memory = candidate.memory
+    said = memory.body if memory.body.startswith(memory.title) else f"{memory.title}\n{memory.body}"
+    return len(around.pairs & _pairs(said[:_TEXT])) / len(around.pairs)
+
+
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
+    """Neighbouring words of a text, in either order: a question turns them around."""
+    words = [root(word) for word in terms(text)]
+    return frozenset((min(pair), max(pair)) for pair in pairwise(words))
 
 
 def _intent(around: Around, candidate: Candidate) -> float:
@@ -108,6 +126,7 @@ SIGNALS = (
     Signal(name="scope", weight=0.3, of=_scope),  # own project before others; explicit search only sees several
     Signal(name="temporal", weight=0.2, of=_temporal),  # a date that the question names; explicit search only
     Signal(name="paths", weight=0.1, of=_paths),  # names or concerns a file of the question
+    Signal(name="wording", weight=0.2, of=_wording),  # asked in the words that it is said in
     Signal(name="keys", weight=0.05, of=_keys),  # beside their weight in BM25
     Signal(name="intent", weight=0.03, of=_intent),  # ties only
     Signal(name="use", weight=0.03, of=_use),  # ties only
@@ -134,6 +153,7 @@ def rank(
         query=query,
         text=text,
         words=frozenset(query_terms(text).words),
+        pairs=_pairs(text),
         newest=max(candidate.memory.updated for candidate in found),
         uses=uses,
         linked=frozenset(found[0].memory.related),
@@ -146,7 +166,9 @@ def rank(
         parts += [(signal.name, signal.of(around, candidate) if signal.weight else 0.0, signal.weight)
                   for signal in SIGNALS]  # fmt: skip
         scored.append(candidate.replace(score=total(parts), reasons=own.reasons, signals=tuple(parts)))
-    scored.sort(key=lambda candidate: -candidate.score)
+    # Of equals the newer.
+    scored.sort(key=lambda candidate: (candidate.memory.created, candidate.row), reverse=True)
+    scored.sort(key=lambda candidate: -round(candidate.score, 4))
     matched = {row: item.matched for row, item in evidence.items()}
     return newest_first(scored, matched)
 
@@ -182,16 +204,16 @@ def newer(one: Candidate, other: Candidate) -> bool:
 
 def near(one: Candidate, other: Candidate) -> bool:
     """Whether two memories make nearly the same statement, perhaps about two subjects or with two values."""
-    return other.memory.id in one.memory.related or alike(one, other)
+    return alike(one, other, _LINKED if other.memory.id in one.memory.related else _NEAR)
 
 
-def alike(one: Candidate, other: Candidate) -> bool:
-    """Whether two memories say nearly the same words."""
+def alike(one: Candidate, other: Candidate, share: float = _NEAR) -> bool:
+    """Whether two memories have so many words of the longer one in common."""
     lessons = [candidate.memory.lesson for candidate in (one, other)]
     if max(map(len, lessons)) > _LONGEST_STATEMENT:
         return False
     words, others = (frozenset(terms(lesson)) for lesson in lessons)
-    return len(words & others) >= _NEAR * max(len(words), len(others), 1)
+    return len(words & others) >= share * max(len(words), len(others), 1)
 
 
 def _day(at: str) -> int:

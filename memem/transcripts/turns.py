@@ -172,8 +172,9 @@ class Turns:
 
     def reached(self) -> dict[str, tuple[int, int]]:
         """Inode and offset of every source, as fast as a search needs it; the offset is -1 for what is never kept."""
-        rows = self.connection.execute(_REACHED, (_NONE,))
-        return {source: (inode, offset) for source, inode, offset in rows}
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # plain tuples, of which there are many
+        return {source: (inode, offset) for source, inode, offset in cursor.execute(_REACHED, (_NONE,))}
 
     @property
     def whole(self) -> bool:

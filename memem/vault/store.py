@@ -26,6 +26,7 @@ from memem.vault.temporary import alone, before_exchange, copy_of, sweep, take_a
 MEMORIES = "memories"
 MAX_BYTES = NOTE_BYTES
 _EDIT_ATTEMPTS = 5
+_PIECE = 4096  # bytes; read at once at least
 # Told of each change before it is made: path, what it belongs to, the bytes before and after (None: no note). Answers
 # what takes that back, should the change not come about.
 Journal = Callable[[str, str, bytes | None, bytes | None], Callable[[], None]]
@@ -216,11 +217,13 @@ def _read(path: str) -> bytes:
     handle, size = _open_regular(path)
     try:
         data = b""
-        # One byte more than there is, so that one call reads a note and knows that it was all.
-        while (wanted := min(max(size, len(data)) + 1, MAX_BYTES) - len(data)) > 0:
+        while len(data) < MAX_BYTES:
+            # One byte more than there is, so that one call reads a note and knows that it was all. Less than was asked
+            # for is no end where a file system hands out pieces, and a size of 0 may be one that it does not know.
+            wanted = min(max(size + 1 - len(data), _PIECE), MAX_BYTES - len(data))
             chunk = os.read(handle, wanted)
             data += chunk
-            if len(chunk) < wanted:
+            if not chunk or (len(chunk) < wanted and len(data) >= size > 0):
                 break
         return data
     finally:

@@ -117,7 +117,7 @@ def test_only_a_few_connections_are_followed() -> None:
 
 
 def test_what_is_asked_for_is_never_crowded_out_by_a_connection() -> None:
-    others = [memory(n, f"The redis staging tunnel is down, cause {n}", kind="quirk") for n in range(10, 14)]
-    found = active(TUNNEL.replace(related=(CRANE.id,)), *others, CRANE, limit=5)
+    others = [memory(n, f"The redis staging tunnel is down, cause {n}", kind="quirk") for n in range(10, 12)]
+    found = active(TUNNEL.replace(related=(CRANE.id,)), *others, CRANE, limit=3)
     assert CRANE.id not in why(found)
     assert why_not(found)[CRANE.id] == "beyond the limit"

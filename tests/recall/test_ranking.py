@@ -54,6 +54,18 @@ def test_explained_signals_make_up_the_score():
     assert found.score == total(list(found.signals))
 
 
+def test_equals_are_told_the_newest_first():
+    one, two = memory(1, "Staging lives on pier four", **OLD), memory(2, "Staging moved to berth nine", **NEW)
+    assert ids(one, two, text="what is the address of staging?") == [2, 1]
+    assert ids(two, one, text="what is the address of staging?") == [2, 1]
+
+
+def test_what_is_only_linked_does_not_come_before_what_fits_for_being_newer():
+    one = memory(1, "We deploy the crane on Thursdays since May", **OLD)
+    two = memory(2, "Helm charts deploy crane images, never sources, to registries by night", related=(one.id,), **NEW)
+    assert ids(one, two, text="when do we deploy the crane?") == [1, 2]
+
+
 def test_newer_statement_about_the_same_comes_first_where_the_question_cannot_tell():
     one = memory(1, "Deploys of the harbor site go through Jenkins", **OLD)
     two = memory(2, "Deploys of the harbor site go through Argo", **NEW)
