@@ -170,13 +170,13 @@ def _beside(candidate: Candidate, prompt: Prompt, matched: list[str]) -> int:
     pairs = [pair for pair in prompt.pairs if pair[0] in matched and pair[1] in matched]
     if not pairs:
         return 0
-    places: dict[str, list[int]] = {root(word): [] for pair in pairs for word in pair}
+    places: dict[str, set[int]] = {root(word): set() for pair in pairs for word in pair}
     heads = {stem[:3] for stem in places}  # a root begins as its word does, which is quicker to look at
     for at, term in enumerate(terms(f"{candidate.memory.title}\n{candidate.memory.body[:_PAIRS_READ]}")):
         if term[:3] in heads and (stem := root(term)) in places:
-            places[stem].append(at)
+            places[stem].add(at)
     return sum(
-        any(0 < second - first <= _BESIDE for first in places[root(one)] for second in places[root(other)])
+        any(not places[root(other)].isdisjoint(range(at + 1, at + 1 + _BESIDE)) for at in places[root(one)])
         for one, other in pairs
     )
 

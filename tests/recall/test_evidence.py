@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -149,6 +150,14 @@ def test_one_word_is_no_prompt_about_a_note_but_may_name_a_file() -> None:
     assert for_prompt(index, Query(text="tunnel it", scope=HARBOR), "", lambda _: {}).ids == []
     assert for_prompt(index, Query(text="the redis tunnel", scope=HARBOR), "", lambda _: {}).ids == [REDIS.id]
     assert found(index, "tunnel") == [REDIS.id]
+
+
+def test_words_repeated_apart_from_each_other_cost_no_more_than_their_number() -> None:
+    text = "ox " * 1000 + "of the third pier " + "elk " * 700
+    index = filled(*(memory(number, f"{number} {text}") for number in range(12)))
+    started = time.process_time()
+    judged("elk ox", index, index.notes())
+    assert time.process_time() - started < 0.3
 
 
 def test_parts_of_a_number_are_no_pair() -> None:
