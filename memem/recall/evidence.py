@@ -34,6 +34,7 @@ _COVERAGE_WEIGHT = 2.4
 _SURPRISE_WEIGHT = 0.5
 _LEAST_SURPRISE = -1.5
 _LEAST_COVERAGE = 0.15
+_LEAST_WORDS = 2  # of a prompt: "merge it" or "apply that" is covered by any note with the word
 _PAIR_WEIGHT = 1.3
 _MOST_PAIRS = 4
 _BESIDE = 2  # one word, or the parts of an identifier as one, may stand between two words of a pair
@@ -92,12 +93,12 @@ def weigh(text: str, index: Index) -> Prompt:
 def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
     known = {root(word): word for word in words}
     said = [known[stem] for stem in map(root, terms(text)) if stem in known]
-    return frozenset((one, other) for one, other in pairwise(said) if one != other and not _are_pieces(one, other))
+    return frozenset(pair for pair in pairwise(said) if pair[0] != pair[1] and not _are_pieces(*pair))
 
 
 def _are_pieces(one: str, other: str) -> bool:
-    """Whether both may be pieces of one word, in a script that is cut into pieces: those always follow each other."""
-    return not one.isascii() and not other.isascii() and max(len(one), len(other)) <= 2
+    """Whether both may be pieces of one word or number, as scripts without spaces and versions are cut into."""
+    return (one + other).isdigit() or (not one.isascii() and not other.isascii() and max(len(one), len(other)) <= 2)
 
 
 def root(word: str) -> str:
@@ -124,21 +125,30 @@ class Evidence(Value):
 
 
 def relevant(text: str, index: Index, scope: Scope) -> list[Candidate]:
-    """The memories of a scope that there is enough evidence for, scored by it, the best first; usually none."""
-    found, evidence = sifted(text, index, scope)
+    """The memories of a scope that there is enough evidence for, scored by it, the best first; usually none.
+
+    One word may be enough: the name of a file often is one.
+    """
+    found, evidence = sifted(text, index, scope, words=1)
     scored = [item.replace(score=evidence[item.row].score, reasons=evidence[item.row].reasons) for item in found]
     return sorted(scored, key=lambda candidate: -candidate.score)
 
 
-def sifted(text: str, index: Index, scope: Scope) -> tuple[list[Candidate], dict[int, Evidence]]:
-    """The memories of a scope that there is enough evidence for, as BM25 found them, and that evidence by row."""
+def sifted(
+    text: str, index: Index, scope: Scope, words: int = _LEAST_WORDS
+) -> tuple[list[Candidate], dict[int, Evidence]]:
+    """The memories of a scope that there is enough evidence for, as BM25 found them, and that evidence by row.
+
+    They hold at least so many words of the text.
+    """
     prompt = weigh(text, index)
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
     found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
     # Of its own notes: those of other projects cannot match, so they are no chances for a better one.
     least = floor(index.size_of(scope, _LARGEST_MEASURED)) if found else 0.0
     evidence = _judged(prompt, index, found, least)
-    return [candidate for candidate in found if evidence[candidate.row].score >= least], evidence
+    enough = {row for row, item in evidence.items() if item.score >= least and len(item.matched) >= words}
+    return [candidate for candidate in found if candidate.row in enough], evidence
 
 
 def judged(text: str, index: Index, found: Sequence[Candidate]) -> dict[int, Evidence]:
@@ -157,13 +167,13 @@ def _judged(
 
 def _beside(candidate: Candidate, pairs: Sequence[tuple[str, str]]) -> int:
     """How many pairs stand beside each other in a memory as well."""
-    places: dict[str, list[int]] = {root(word): [] for pair in pairs for word in pair}
+    places: dict[str, set[int]] = {root(word): set() for pair in pairs for word in pair}
     heads = {stem[:3] for stem in places}  # a root begins as its word does, which is quicker to look at
     for at, term in enumerate(terms(f"{candidate.memory.title}\n{candidate.memory.body[:_PAIRS_READ]}")):
         if term[:3] in heads and (stem := root(term)) in places:
-            places[stem].append(at)
+            places[stem].add(at)
     return sum(
-        any(0 < second - first <= _BESIDE for first in places[root(one)] for second in places[root(other)])
+        any(not places[root(other)].isdisjoint(range(at + 1, at + 1 + _BESIDE)) for at in places[root(one)])
         for one, other in pairs
     )
 

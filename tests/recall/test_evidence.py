@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memem.index.writer import IndexWriter
-from memem.models import GENERAL, Scope
+from memem.models import GENERAL, Query, Scope
 from memem.recall.evidence import FLOOR, floor, judged, relevant, weigh
+from memem.recall.slices import for_prompt
 
 from .store import HARBOR, filled, memory
 
@@ -141,6 +143,26 @@ def test_words_that_no_note_holds_do_not_crowd_out_those_that_one_does() -> None
     text, index = f"{strange} integration tests need redis, staging tunnel", filled(REDIS, KAFKA)
     assert len(weigh(text, index).unused) == 12
     assert found(index, text) == [REDIS.id]
+
+
+def test_one_word_is_no_prompt_about_a_note_but_may_name_a_file() -> None:
+    index = filled(REDIS, KAFKA)
+    assert for_prompt(index, Query(text="tunnel it", scope=HARBOR), "", lambda _: {}).ids == []
+    assert for_prompt(index, Query(text="the redis tunnel", scope=HARBOR), "", lambda _: {}).ids == [REDIS.id]
+    assert found(index, "tunnel") == [REDIS.id]
+
+
+def test_words_repeated_apart_from_each_other_cost_no_more_than_their_number() -> None:
+    text = "ox " * 1000 + "of the third pier " + "elk " * 700
+    index = filled(*(memory(number, f"{number} {text}") for number in range(12)))
+    started = time.process_time()
+    judged("elk ox", index, index.notes())
+    assert time.process_time() - started < 0.3
+
+
+def test_parts_of_a_number_are_no_pair() -> None:
+    index = filled(memory(1, "The project builds with Go 1.26.2"))
+    assert weigh("implement 1, 26 and 2", index).pairs == {("implement", "1")}
 
 
 def test_pieces_of_one_word_are_no_pair() -> None:
