@@ -47,6 +47,7 @@ _REJECTS = tuple(
         rf"{_NAMED})",
         r"\b(?:(?:mov|switch|migrat|chang|rais|lower|relicens|renam)ed|went|away)(?:[ ]\w+){0,6}?[ ]from\s"
         rf"{_NAMED})",
+        rf"\b(?:prefer(?:s|red)?|chose|picked)(?:[ ]\w+){{1,4}}?[ ]over\s{_NAMED})",
         rf"\b(?:do|does|is|are)[ ]not\s{_NAMED}?)\sany[ ]?more",
         rf"(?:^|[.;,:]\s+){_NAMED}?)\s(?:is|are|was|were|has[ ]been|have[ ]been|got)\s(?:\w+\s)?"
         r"(?:replaced[ ]by|gone|switched[ ]off|cancelled|removed|retired|dropped|deprecated|forbidden)\b",
@@ -59,9 +60,12 @@ _CHANGED = re.compile(
 )
 # What begins a reason, which is no part of the statement.
 _REASON = re.compile(
-    r"(?:[,;:(]\s|\s(?=(?:because|since|so that|instead of|rather than|as we|due to)\b))", re.IGNORECASE
+    r"(?:[,;:(]\s|\s(?=(?:because|since|so that|instead of|rather than|as we|due to|until|from\s\w+\son"
+    r"|to\s(?:save|avoid|prevent|reduce|spare|protect))\b))",
+    re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_NAMES_TOO = frozenset("ask get go just keep look make put say see show take try".split())
 _SHARED = 0.6  # of the longer text's words, in order, for two texts to be versions of one statement
 _AKIN = 0.4
 _LONGEST_SWAP = 4
@@ -76,6 +80,7 @@ _OPPOSITES = tuple(
         "strict lenient", "ascending descending",
     )
 )  # fmt: skip
+_SHORT = 4
 _REMAINS, _REMAINS_OF_NUMBER = 0.3, 0.6  # of what the old text says beside what is over, to speak of the same
 
 
@@ -100,9 +105,10 @@ def compare(new: str, old: str) -> str:
     """What the new text is to the old one."""
     a, b = _read(new), _read(old)
     mine, known = _sentences(new), _sentences(old)
-    if a.content == b.content or mine <= known:
+    renamed = _renames(a, b)
+    if not renamed and (a.content == b.content or mine <= known):
         return SAME
-    if known <= mine:
+    if not renamed and known <= mine:
         return EXTENSION
     if sorted(a.content) == sorted(b.content):
         return CORRECTION  # "composition over inheritance" and its reverse have the same words
@@ -262,18 +268,32 @@ def _rejects(new: str, a: _Text, b: _Text) -> bool:
     plain = new.replace("'", "").replace("’", "")
     for pattern in _REJECTS:
         for match in pattern.finditer(plain):
-            named: list[str] = []
-            for token in map(_folded, _TOKEN.findall(match[1])):
-                if token in STOP_WORDS and token not in _TURNING:
-                    if named:
-                        break
-                    continue
-                named.append(token)
+            named = _named(match[1], begins=not plain[: match.start(1)].strip())
             rest = b.words - set(named)
-            least = _REMAINS_OF_NUMBER if all(map(frames.is_time, named)) else _REMAINS
-            if named and set(named) <= set(b.content) and len(rest & a.words) >= max(least * len(rest), 1):
+            least = _REMAINS_OF_NUMBER if all(map(frames.is_count, named)) else _REMAINS
+            kept = sum(any(_kin(word, other) for other in a.words) for word in rest)
+            if named and set(named) <= set(b.tokens) and kept >= max(least * len(rest), 1):
                 return True
     return False
+
+
+def _named(text: str, *, begins: bool) -> list[str]:
+    """The first words with a topic; Go in the middle of a sentence is a name."""
+    named: list[str] = []
+    for at, written in enumerate(_TOKEN.findall(text)):
+        token = _folded(written)
+        plain = token in STOP_WORDS and token not in _TURNING
+        if plain and (written.islower() or (begins and not at)):
+            if named:
+                break
+        else:
+            named.append(token)
+    return named
+
+
+def _kin(word: str, other: str) -> bool:
+    """Whether one word is the other, or made of it: license and relicensed."""
+    return word == other or (len(word) > _SHORT and word in other)
 
 
 def _changes(a: _Text, b: _Text) -> list[_Change]:
@@ -297,6 +317,14 @@ def _changes(a: _Text, b: _Text) -> list[_Change]:
         )
         for at, end, start, stop in spans
     ]
+
+
+def _renames(a: _Text, b: _Text) -> bool:
+    """Whether a program took the place of another that is called like a word without a topic: make, just, go."""
+    return any(
+        len(change.old) == len(change.new) == 1 and not _NAMES_TOO.isdisjoint((*change.old, *change.new))
+        for change in _changes(a, b)
+    )
 
 
 def _sentences(text: str) -> frozenset[tuple[str, ...]]:
