@@ -96,8 +96,24 @@ install_python() { # with uv; fetched by an old Python when it is missing
     try "$("$uv" python find --no-project --managed-python 3.12 2>/dev/null </dev/null)"
 }
 
+remembered() { # sets py to the interpreter of the last start, if it still is one
+    { [ -r "$state/hook.conf" ] && IFS= read -r known <"$state/hook.conf" && [ -x "$known" ]; } || return
+    # Asking it takes as long as the server's own start. So the server, but no command, takes the answer that it gave
+    # since it was installed, on this machine: another one that shares the state folder may have something else there.
+    asked=$state/.python-asked id='' host='' answer=''
+    IFS= read -r id </etc/machine-id
+    IFS= read -r host </proc/sys/kernel/hostname
+    # shellcheck disable=SC3013 # no POSIX, but every shell that is /bin/sh somewhere
+    [ "$1" = 0 ] && [ -n "$host" ] && [ "$asked" -nt "$known" ] && IFS= read -r answer <"$asked"
+    if [ "$answer" = "$id $host $known" ]; then
+        py=$known
+    elif try "$known" && [ -n "$host" ]; then
+        (umask 077 && printf '%s\n' "$id $host $py" >"$asked")
+    fi
+} 2>/dev/null
+
 [ -n "${MEMEM_PYTHON-}" ] && ! try "$MEMEM_PYTHON" && echo "memem: MEMEM_PYTHON=$MEMEM_PYTHON is no Python 3.11 or newer; looking for another" >&2
-[ -z "$py" ] && [ -r "$state/hook.conf" ] && IFS= read -r known <"$state/hook.conf" && [ -x "$known" ] && try "$known"
+[ -n "$py" ] || remembered "$#"
 cache=-Xpycache_prefix=$state/pycache
 [ "${1-}" != uninstall ] || cache=-B # which leaves nothing behind, and installs no Python to remove memem with
 [ -n "$py" ] || search_path || { [ "$cache" != -B ] && install_python; } ||

@@ -44,9 +44,13 @@ from memem.config import load
 use_environment(load())
 '
 sync=$detached'from memem.app import Memem # not the command line, which needs a dependency that may still be missing
-Memem().sync()
+memem = Memem()
+memem.sync()
 from memem.daemon.entry import ensure
-ensure(load())'
+ensure(load())
+from memem.graph import catch_up # where nobody waits for it
+os.nice(10)
+catch_up(memem)'
 note=$detached'from memem.daemon.entry import main
 main("note")'
 

@@ -42,9 +42,8 @@ def search(text: str) -> str | None:
 
 
 def _answer(config: Config, index: Index, text: str) -> str | None:
-    known = index.settled()
-    changed, same = differing(os.path.realpath(config.memory_root), known)
-    if changed or len(same) != len(known) or index.unsettled():
+    changed, unmet = differing(os.path.realpath(config.memory_root), index.settled())
+    if changed or unmet or index.unsettled():
         return None
     if any(name.endswith(".md") for name in _names(config.state_path("spool"))):
         return None

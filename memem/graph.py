@@ -1,9 +1,12 @@
 """The graph as verbs: what a memory is connected with, a walk from there, what is wrong, and saying a relation.
 
-The first look settles what changed since the last one did.
+A look settles what changed since the last one did, for a moment; how much is left `unsettled` then is told with it.
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
 
 from memem.errors import BadInput, NotFound
 from memem.index import edges
@@ -19,6 +22,7 @@ DEEPEST = 4
 _STARTS = 3  # memories that a walk from a question begins with
 _WIDEST = 6  # edges followed from one memory
 _FADES = 0.8  # what one step more costs
+_SETTLE_SECONDS = 0.7  # for which a look waits
 
 
 class Step(Value):
@@ -37,8 +41,10 @@ def neighbors(stores: Stores, name: str, limit: int = 20, *, history: bool = Fal
     Raises:
         NotFound, BadInput: no memory, or several, have an id that begins so.
     """
-    _settle(stores)
-    start = _one(stores, name).memory
+    stores.freshen()
+    item = _one(stores, name)
+    _settle(stores, [item])
+    start = item.memory
     # History is filtered afterwards, so more than the limit is read.
     found = _reached(stores, start, written.neighbors(stores.index, [start.id], limit * 4), history)
     return start, found[:limit]
@@ -53,8 +59,10 @@ def explore(
     A memory is reached once, by the best edge of the step that first leads to it; its score is the product of the
     edges on the way, each fading a little.
     """
-    _settle(stores)
-    found = [Step(memory=memory) for memory in _starts(stores, start, scope)]
+    stores.freshen()
+    starts = _starts(stores, start, scope)
+    _settle(stores, starts)
+    found = [Step(memory=item.memory) for item in starts]
     reached = {step.memory.id for step in found}
     border = found
     for _ in range(min(max(depth, 1), DEEPEST)):
@@ -102,6 +110,7 @@ def connect(stores: Stores, source: str, relation: str, target: str) -> bool:
 @verb
 def audit(stores: Stores) -> list[Flaw]:
     """What is wrong in the graph or worth a look."""
+    stores.freshen()
     _settle(stores)
     return written.audit(stores.index)
 
@@ -109,6 +118,7 @@ def audit(stores: Stores) -> list[Flaw]:
 @verb
 def stats(stores: Stores) -> dict[str, int]:
     """How many edges there are of each relation, most first."""
+    stores.freshen()
     _settle(stores)
     return written.stats(stores.index)
 
@@ -123,9 +133,22 @@ def rebuild(stores: Stores, scope: str = "*") -> int:
     return edges.settle(stores.index.connection)
 
 
-def _settle(stores: Stores) -> None:
-    stores.freshen()
-    edges.settle(stores.index.connection)
+@verb
+def catch_up(stores: Stores, enough: Callable[[], bool] = lambda: False) -> int:
+    """Make the edges that are missing, where nobody waits, until there was `enough`; answers of how many notes."""
+    return edges.settle(stores.index.connection, enough)
+
+
+@verb
+def unsettled(stores: Stores) -> int:
+    """Of how many memories the edges are not made yet."""
+    return edges.unsettled(stores.index.connection)
+
+
+def _settle(stores: Stores, first: Sequence[Candidate] = ()) -> None:
+    """Let the graph catch up for a moment; what is not settled then has the edges of the last look."""
+    until = time.monotonic() + _SETTLE_SECONDS
+    edges.settle(stores.index.connection, lambda: time.monotonic() > until, [item.row for item in first])
 
 
 def _one(stores: Stores, name: str, *, single: bool = False) -> Candidate:
@@ -141,16 +164,16 @@ def _one(stores: Stores, name: str, *, single: bool = False) -> Candidate:
     return max(found, key=lambda item: item.memory.updated)
 
 
-def _starts(stores: Stores, start: str, scope: str) -> list[Memory]:
+def _starts(stores: Stores, start: str, scope: str) -> list[Candidate]:
     name = start.strip().strip("[]")
     if not name:
         raise BadInput("say where to begin: an id, or words to search for.")
     if len(name) >= SHORTEST_ID and " " not in name:
-        ids = {item.memory.id: item.memory for item in stores.index.by_prefix(name)}
+        ids = {item.memory.id: item for item in stores.index.by_prefix(name)}
         if len(ids) == 1:
             return list(ids.values())
     query = Query(text=start[:2000], scope=stores.scope(scope), limit=_STARTS)
-    return [item.memory for item in slices.for_search(stores.index, query).found]
+    return list(slices.for_search(stores.index, query).found)
 
 
 def _reached(stores: Stores, start: Memory, near: list[Edge], history: bool) -> list[Step]:

@@ -16,7 +16,8 @@ from memem.vault.store import Vault
 
 # A file changed this shortly before it was read may change again without a new mtime: read it once more.
 _SETTLE_NS = 2_000_000_000
-_BATCH = 200  # files
+_BATCH, _FIRST_BATCH = 200, 1000  # files; while an index is new, nobody else has anything to write into it
+New = dict[str, tuple[Entry, Memory]]  # what is read of files without a row, by path
 
 
 class Synced(Value):
@@ -49,26 +50,30 @@ def sync(
     """
     now_ns = time.time_ns() if now_ns is None else now_ns
     settled = index.settled()
-    known = settled | index.unsettled()
-    stale, same = vault.differing(settled)
-    done = {"changed": 0, "unchanged": len(same), "problems": 0}
+    unsettled = index.unsettled()
+    stale, unmet = vault.differing(settled)
+    done = {"changed": 0, "unchanged": len(settled) - len(unmet), "problems": 0}
+    known = unmet | unsettled
     # What the index has no row of comes first: the others may be read again and again while they are fresh.
     stale.sort(key=lambda file: file.path in known)
-    for path in same:
-        del known[path]
     for file in stale:
         known.pop(file.path, None)
         if file.path.endswith("/"):  # a folder that cannot be listed: its notes are not known to be gone
             known = {path: etag for path, etag in known.items() if not path.startswith(file.path)}
     # Others get their turn between two batches, and find what is there already.
     left = len(stale)
-    for start in range(0, len(stale), _BATCH):
+    size = _BATCH if len(known) + done["unchanged"] else _FIRST_BATCH
+    for start in range(0, len(stale), size):
         if start and enough():
             break
-        left -= len(stale[start : start + _BATCH])
+        batch = stale[start : start + size]
+        left -= len(batch)
         with sqlite.transaction(index.connection):
-            for file in stale[start : start + _BATCH]:
-                done[_sync_file(vault, index, file, index.entry(file.path), now_ns)] += 1
+            new: New = {}
+            entries = index.entries([file.path for file in batch])
+            for file in batch:
+                done[_sync_file(vault, index, file, entries.get(file.path), now_ns, new)] += 1
+            index.add(list(new.values()))
     if not left:
         index.tidy()
     removed, gone = _forget(index, known, bury) if known and not left else (0, ())
@@ -96,34 +101,39 @@ def sync_path(vault: Vault, index: IndexWriter, path: str, now_ns: int | None = 
     now_ns = time.time_ns() if now_ns is None else now_ns
     with sqlite.transaction(index.connection):
         # With the row it has: in that moment an editor may have emptied it to write it anew.
-        _sync_file(vault, index, File(path=path, etag=vault.stat(path)), index.entry(path), now_ns)
+        new: New = {}
+        _sync_file(vault, index, File(path=path, etag=vault.stat(path)), index.entry(path), now_ns, new)
+        index.add(list(new.values()))
 
 
-def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None, now_ns: int) -> str:
+def _sync_file(vault: Vault, index: IndexWriter, file: File, entry: Entry | None, now_ns: int, new: New) -> str:
+    """Bring one row up to date and answer what that was; one that is not there yet goes to `new` instead."""
     if file.problem:
-        return _keep_last_good(index, file, entry, file.problem, now_ns)
+        return _keep_last_good(index, file, entry, new, file.problem, now_ns)
     if _is_current(file, entry):
         return "unchanged"
     try:
         data = vault.read(file.path)
     except OSError as error:
-        return _keep_last_good(index, file, entry, f"cannot be read ({error.strerror})", now_ns)
+        return _keep_last_good(index, file, entry, new, f"cannot be read ({error.strerror})", now_ns)
     fresh = _seen(file, content_hash(data), now_ns)
     if entry and entry.hash == fresh.hash and not entry.problem:
         index.refresh(fresh)
         return "unchanged"
     if not data.strip(b"\0 \t\r\n"):
-        return _keep_last_good(index, file, entry, "empty: not downloaded yet, or emptied", now_ns)
+        return _keep_last_good(index, file, entry, new, "empty: not downloaded yet, or emptied", now_ns)
     read = note.parse(data, file.path)
     cut_short = not read.memory.body or not ("\n" in read.memory.body or data.endswith((b"\n", b"\r")))
     if read.problem and "closing" in read.problem and entry and entry.hash and cut_short:
-        return _keep_last_good(index, file, entry, "cut short: half synced?", now_ns)
+        return _keep_last_good(index, file, entry, new, "cut short: half synced?", now_ns)
     fresh = _seen(file, fresh.hash, now_ns, read.problem) if read.problem else fresh
     # The same bytes may read better than before: their row was kept for a file that has come back since.
     if entry and (entry.hash, entry.problem) == (fresh.hash, fresh.problem):
         index.refresh(fresh)
+    elif entry:
+        index.put(fresh, read.memory)
     else:
-        index.put(fresh, read.memory, new=entry is None)
+        new[file.path] = fresh, read.memory
     return "problems" if read.problem else "changed"
 
 
@@ -139,11 +149,12 @@ def _seen(file: File, content: str, now_ns: int, problem: str = "") -> Entry:
     return Entry(path=file.path, etag=file.etag, hash=content, read_ns=now_ns, problem=problem, settled=settled)
 
 
-def _keep_last_good(index: IndexWriter, file: File, entry: Entry | None, problem: str, now_ns: int) -> str:
+def _keep_last_good(index: IndexWriter, file: File, entry: Entry | None, new: New, problem: str, now_ns: int) -> str:
     """A file that says nothing now keeps the row it had; without one it is only listed as a problem."""
     listed = _seen(file, entry.hash if entry else "", now_ns, problem)
     if entry:
         index.refresh(listed)
     else:
-        index.put(listed, Memory(id="", title="", body="", status="archived"))
+        # Beside the placeholder of a sync program the note itself may lie.
+        new.setdefault(file.path, (listed, Memory(id="", title="", body="", status="archived")))
     return "problems"

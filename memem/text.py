@@ -153,8 +153,11 @@ def query_terms(text: str, limit: int = 40) -> Terms:
     compounds: dict[str, None] = {}
     for chunk in text.translate(_SEPARATORS).split():
         known = _memo.get(chunk) or _expand(chunk)
-        words.update((word, None) for word in known.words if not _says_nothing(word))
-        compounds.update((word, None) for word in known.compounds)
+        for word in known.words:
+            if word not in STOP_WORDS and not _says_nothing(word):
+                words[word] = None
+        for word in known.compounds:
+            compounds[word] = None
         if len(words) >= limit:
             break
     return Terms(words=tuple(words)[:limit], compounds=tuple(compounds)[:limit])
@@ -162,7 +165,7 @@ def query_terms(text: str, limit: int = 40) -> Terms:
 
 def _says_nothing(word: str) -> bool:
     # Hiragana alone is grammar in most pairs (particles, endings), as stop words are elsewhere.
-    return word in STOP_WORDS or all("\u3040" <= char <= "\u309f" for char in word)
+    return not word or (word[0] >= "\u3040" and all("\u3040" <= char <= "\u309f" for char in word))
 
 
 def _expand(chunk: str) -> Terms:

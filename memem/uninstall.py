@@ -28,6 +28,7 @@ _DERIVED = (
     (r"index-v\d+\.db(-wal|-shm|-journal|\.damaged-\d+)?", "search index"),
     (r"hook\.conf(\.\d+)?", "compiled settings"),
     (r"\.capabilities(\.\d+)?", "what works here"),
+    (r"\.python-asked", "which Python answered"),
     (r"\.memem-canary-[\d-]+", "left over by a check"),
     (r"transcripts-v\d+\.db(-wal|-shm|-journal|\.damaged-\d+)?", "index of the archive"),
     (r"(miner|state\.db)\.lock", "locks"),
@@ -63,7 +64,7 @@ _KEPT = (
 _FOLDERS = ("pycache", "demo", "spool", "archive", "miner", "llm", "off", "undo")
 _SHARED = ("events.jsonl", "bootstrap.log", "miner.log", ".miner-opted-in")  # a published memem writes them, too
 _IN_ENV = re.compile(r"\.lock|[0-9a-f]{16}(-dev)?\.used|uv-[0-9a-z.]+|python|fetch-\w+")
-_MADE_BY_US = ("hook.conf", ".capabilities", ".vault-seen", "state.db", "env/.lock")
+_MADE_BY_US = ("hook.conf", ".python-asked", ".capabilities", ".vault-seen", "state.db", "env/.lock")
 
 
 class Plan(Value):

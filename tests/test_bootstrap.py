@@ -468,6 +468,41 @@ def test_shim_is_asked_once_and_the_python_behind_it_remembered(machine: Machine
     assert asked.read_text() == "\n"
 
 
+@pytest.mark.skipif(not Path("/proc/sys/kernel/hostname").exists(), reason="elsewhere it is asked at every start")
+@pytest.mark.parametrize("shell", ["sh", "bash", "busybox", "zsh"])
+def test_the_server_does_not_ask_the_python_again_that_answered_here(machine: Machine, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    machine.shell = shell
+    runs = machine.folder / "runs"
+    python = program(machine.folder / "python", f'#!/bin/sh\necho >>"${{0%/*}}/runs"\nexec "{PYTHON}" "$@"\n')
+
+    def count(*arguments: str) -> int:
+        (machine.state / "hook.conf").write_text(f"{python}\n")
+        runs.write_text("")
+        machine.run(*arguments, MEMEM_PYTHON="", MEMEM_SKIP_SYNC="1")
+        return len(runs.read_text())
+
+    machine.run("setup", MEMEM_SKIP_SYNC="1")
+    assert count() == 1  # asked, and the Python behind it started
+    asked = machine.state / ".python-asked"
+    here = asked.read_text().partition(str(PYTHON))[0]
+    asked.write_text(f"{here}{python}\n")
+    os.utime(python, (1, 1))
+    assert count() == 1  # started without being asked
+    assert asked.read_text() == f"{here}{python}\n"
+    assert count("status") == 1
+    assert asked.read_text() == f"{here}{PYTHON}\n"  # a command asked
+    asked.write_text(f"another-machine {python}\n")
+    count()
+    assert asked.read_text() == f"{here}{PYTHON}\n"
+    asked.write_text(f"{here}{python}\n")
+    os.utime(asked, (2, 2))
+    python.touch()  # installed anew
+    count()
+    assert asked.read_text() == f"{here}{PYTHON}\n"
+
+
 def test_python_of_an_activated_environment_gives_way_to_its_base(machine: Machine) -> None:
     project = python_without_pip(machine).parent
     done = machine.run("setup", MEMEM_PYTHON="", MEMEM_SKIP_SYNC="1", PATH=f"{project}:{machine.programs}")

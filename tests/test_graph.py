@@ -155,3 +155,16 @@ def test_text_of_notes_cannot_pose_as_ours(memem, save):
     text = connections.neighbors(start, [(step.memory, step.edge, 1) for step in found])
     assert "</memem" not in text
     assert "<system" not in text
+
+
+def test_a_look_waits_a_moment_only_and_tells_what_is_missing_until_it_is_made(memem, save, monkeypatch):
+    monkeypatch.setattr(graph, "_SETTLE_SECONDS", -1.0)
+    redis, queue, *_ = (save(text) for text in (REDIS, QUEUE, PAINT, BRUSH))
+    assert graph.neighbors(memem, redis.id8)[0].id == redis.id
+    assert graph.unsettled(memem) == 3
+    assert "(3 memories are not connected yet" in connections.unsettled(graph.unsettled(memem))
+    graph.catch_up(memem, lambda: True)
+    assert graph.unsettled(memem) == 3
+    assert graph.catch_up(memem) == 3
+    assert connections.unsettled(graph.unsettled(memem)) == ""
+    assert [step.memory.id for step in graph.neighbors(memem, redis.id8)[1]][:1] == [queue.id]

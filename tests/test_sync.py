@@ -202,6 +202,15 @@ def test_a_note_that_says_nothing_keeps_its_last_good_row_and_recovers(world, fa
     assert world.found("6381") == ["memories/a.md"]
 
 
+@pytest.mark.parametrize("name", [".a.md.icloud", b"a\xff.md", b"a\xfe.md"])
+def test_two_files_that_go_by_one_path_are_one_row_of_a_new_index(world, name):
+    path = world.write("a.md", "Redis runs on 6380\n")
+    for other in (name, b"a\xff.md"):
+        Path(os.fsdecode(os.path.join(os.fsencode(path.parent), os.fsencode(other)))).write_bytes(b"bplist00")
+    world.sync()
+    assert world.found("redis") == ["memories/a.md"]
+
+
 def test_an_empty_new_file_is_listed_and_found_by_nobody(world):
     world.write("a.md", "")
     assert world.sync() == Synced(problems=1)

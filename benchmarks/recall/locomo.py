@@ -29,11 +29,15 @@ NAMES = ("locomo*.json", "*.json")
 
 
 class Conversation(NamedTuple):
-    """Utterances by session, each with its id and text, and the questions with what answers them."""
+    """Utterances by session, each with its id and text, and the questions with what answers them.
+
+    `statements` are what the data itself notes about the utterances, with the ids of those.
+    """
 
     sessions: dict[str, dict[str, str]]
     dates: dict[str, str]
     questions: list[tuple[str, frozenset[str], str]]
+    statements: list[tuple[str, frozenset[str]]]
 
 
 def conversations(path: Path) -> Iterator[Conversation]:
@@ -44,12 +48,12 @@ def conversations(path: Path) -> Iterator[Conversation]:
         for item in document if isinstance(document, list) else [document]:
             if "qa" in item:
                 asked += 1
-                yield _conversation(item.get("conversation") or item, item["qa"])
+                yield _conversation(item.get("conversation") or item, item["qa"], item.get("observation") or {})
     if not asked:
         raise NotThere(f"{path} holds no LoCoMo: a conversation has its questions as `qa`.")
 
 
-def _conversation(talk: dict[str, Any], asked: list[dict[str, Any]]) -> Conversation:
+def _conversation(talk: dict[str, Any], asked: list[dict[str, Any]], noted: dict[str, Any]) -> Conversation:
     sessions, dates = {}, {}
     for name, said in talk.items():
         if re.fullmatch(r"session_\d+", name) and said:
@@ -58,11 +62,15 @@ def _conversation(talk: dict[str, Any], asked: list[dict[str, Any]]) -> Conversa
     known = {turn for said in sessions.values() for turn in said}
     questions = []
     for item in asked:
-        named = re.findall(r"D:?(\d+):0*(\d+)", " ".join(map(str, item.get("evidence") or ())))
-        right = frozenset(f"D{session}:{turn}" for session, turn in named) & known
-        if right:
+        if right := _named(item.get("evidence")) & known:
             questions.append((item["question"], right, GROUPS.get(item["category"], "?")))
-    return Conversation(sessions, dates, questions)
+    notes = [note for by_speaker in noted.values() for about in by_speaker.values() for note in about]
+    return Conversation(sessions, dates, questions, [(note[0], _named(note[1])) for note in notes])
+
+
+def _named(ids: Any) -> frozenset[str]:
+    """The dialogue ids in a value, in one spelling."""
+    return frozenset(f"D{session}:{turn}" for session, turn in re.findall(r"D:?(\d+):0*(\d+)", str(ids)))
 
 
 def _text(turn: dict[str, str]) -> str:

@@ -31,6 +31,7 @@ from memem.transcripts.turns import Cursor, Order  # noqa: E402
 
 WORD = re.compile(r"\w+")
 SAMPLES = 1000
+_SHOWN = 3  # notes for a prompt, as the hook shows
 SCOPE = Scope(id="local:bench", names=("local:bench", "general"))
 
 
@@ -138,9 +139,9 @@ def as_note(name: str, text: str) -> Memory:
     return Memory(id=name, title=text.partition(". ")[0][:120], body=text, project=SCOPE.id)
 
 
-def injected(index: IndexWriter, prompt: str, shown: int = 3) -> list[str]:
+def injected(index: IndexWriter, prompt: str, scope: Scope = SCOPE) -> list[str]:
     """The notes that the prompt hook would show for a prompt, in a new session."""
-    query = Query(text=prompt, scope=SCOPE, limit=shown, budget=9500)
+    query = Query(text=prompt, scope=scope, limit=_SHOWN, budget=9500)
     return slices.for_prompt(index, query, "", lambda _: {}).ids
 
 

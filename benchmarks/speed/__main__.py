@@ -1,8 +1,6 @@
 """The table of speed: what each path costs with so many notes, as a ratio to its floor in the same run.
 
-    python benchmarks/speed [--sizes 100 1000 10000 100000] [--rows hooks vault ...] [--keep DIR] [--json]
-
-Transcripts have a benchmark of their own, `benchmarks/transcripts.py`: it needs a folder of real ones.
+python benchmarks/speed [--sizes 100 1000 10000 100000] [--rows hooks vault ...] [--megabytes 700] [--keep DIR]
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import corpus
 import daemon
 import programs
 import recall
+import transcripts
 import vault
 from timing import Row
 
@@ -28,6 +27,7 @@ GROUPS: dict[str, Callable[[corpus.World], Iterator[Row]]] = {
     "programs": programs.rows,
     "vault": vault.rows,
     "daemon": daemon.rows,
+    "transcripts": transcripts.rows,
 }
 
 
@@ -37,12 +37,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000, 100_000], metavar="NOTES")
     parser.add_argument("--rows", nargs="+", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--keep", type=Path, help="build the vaults in this folder, or take those that are there")
+    parser.add_argument("--megabytes", type=int, default=70, help="of transcripts; the target is meant for 700")
+    parser.add_argument("--originals", type=Path, metavar="DIR", help="copy these transcripts, instead of made-up ones")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         found: list[Row] = []
         for notes in arguments.sizes:
-            world = corpus.build(arguments.keep or Path(name), notes)
+            world = corpus.build(arguments.keep or Path(name), notes, arguments.megabytes, arguments.originals)
             for group in arguments.rows:
                 for row in GROUPS[group](world):
                     found.append(row)

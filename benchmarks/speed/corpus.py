@@ -45,6 +45,8 @@ class World(NamedTuple):
 
     folder: Path
     notes: int
+    megabytes: int = 0  # of transcripts
+    originals: Path | None = None  # real ones to copy, instead of made-up ones
 
     @property
     def state(self) -> Path:
@@ -69,9 +71,9 @@ class World(NamedTuple):
         return Memem(load(self.environ), folder=str(self.project), environ=self.environ)
 
 
-def build(folder: Path, notes: int) -> World:
+def build(folder: Path, notes: int, megabytes: int = 0, originals: Path | None = None) -> World:
     """The world of that size below a folder; one that is there already is taken as it is."""
-    world = World(folder / str(notes), notes)
+    world = World(folder / str(notes), notes, megabytes, originals)
     mark = world.folder / "built.json"
     if not mark.exists():
         memories = world.folder / "vault" / "memem" / "memories"
@@ -102,9 +104,9 @@ def questions() -> list[str]:
 
 
 def _memories(notes: int, rng: random.Random) -> Iterator[Memory]:
-    vocabulary = _vocabulary(rng)
-    weights = list(accumulate(1 / (rank + 2.7) for rank in range(len(vocabulary))))
-    projects = [[_identifier(rng, vocabulary) for _ in range(200)] for _ in range(PROJECTS)]
+    known = vocabulary(rng)
+    weights = list(accumulate(1 / (rank + 2.7) for rank in range(len(known))))
+    projects = [[identifier(rng, known) for _ in range(200)] for _ in range(PROJECTS)]
     sizes = list(accumulate(1 / (rank + 1) for rank in range(PROJECTS)))
     kinds, shares = zip(*_KINDS, strict=True)
     planted = dict(zip(rng.sample(range(notes), min(len(PLANTED), notes)), PLANTED, strict=False))
@@ -113,10 +115,10 @@ def _memories(notes: int, rng: random.Random) -> Iterator[Memory]:
         project = 0 if number in planted else rng.choices(range(PROJECTS), cum_weights=sizes)[0]
         names = rng.sample(projects[project], 3)
         length = min(max(int(rng.lognormvariate(4.6, 0.5)), 12), 600)
-        words = rng.choices(vocabulary, cum_weights=weights, k=length)
+        words = rng.choices(known, cum_weights=weights, k=length)
         for name in names:
             words[rng.randrange(length)] = name
-        text = _sentences(words, rng)
+        text = sentences(words, rng)
         kind, layer = rng.choices(kinds, weights=shares)[0], 1 if rng.random() < 0.04 else 2
         rules[project] += 1
         if rules[project] in (2, 5, 8, 12, 17):  # of every project the same few, however large it grows
@@ -133,7 +135,7 @@ def _memories(notes: int, rng: random.Random) -> Iterator[Memory]:
             kind=kind,
             layer=layer,
             importance=rng.choice((2, 3, 3, 3, 4)),
-            tags=(vocabulary[rng.choice(_RANKS)],),
+            tags=(known[rng.choice(_RANKS)],),
             paths=(f"src/{names[0]}/**",) if rng.random() < 0.05 else (),
             trust=rng.choice(("user", "agent", "agent")),
             source_type="mined" if rng.random() < 0.5 else "user",
@@ -143,7 +145,7 @@ def _memories(notes: int, rng: random.Random) -> Iterator[Memory]:
         )
 
 
-def _vocabulary(rng: random.Random) -> list[str]:
+def vocabulary(rng: random.Random) -> list[str]:
     """Words, commonest first: English stop words, words of the trade and of the questions, invented ones."""
     syllables = [c + v for c in "bcdfghjklmnprstvz" for v in "aeiou"]
     invented = {"".join(rng.choices(syllables, k=rng.randint(2, 4))): None for _ in range(_TYPES)}
@@ -154,13 +156,15 @@ def _vocabulary(rng: random.Random) -> list[str]:
     return words
 
 
-def _identifier(rng: random.Random, vocabulary: list[str]) -> str:
-    parts = [vocabulary[int(rng.paretovariate(0.5)) * 40 % len(vocabulary)] for _ in range(rng.randint(2, 3))]
+def identifier(rng: random.Random, words: list[str]) -> str:
+    """A name that a project gives to something."""
+    parts = [words[int(rng.paretovariate(0.5)) * 40 % len(words)] for _ in range(rng.randint(2, 3))]
     forms = ("_".join(parts), parts[0] + "".join(part.title() for part in parts[1:]), "/".join(parts) + ".py")
     return rng.choice(forms)
 
 
-def _sentences(words: list[str], rng: random.Random) -> str:
+def sentences(words: list[str], rng: random.Random) -> str:
+    """Words as a text."""
     parts, at = [], 0
     while at < len(words):
         reach = at + rng.randint(6, 18)

@@ -42,7 +42,9 @@ def audit(memem: Any, /, as_json: bool) -> None:
     \b
     Example: memem graph audit --json
     """
-    found = verbs.audit(memem())
+    here = memem()
+    found = verbs.audit(here)
+    _tell(here)
     if as_json:
         emit([flaw.as_dict() for flaw in found])
     else:
@@ -58,7 +60,9 @@ def stats(memem: Any, /, as_json: bool) -> None:
     \b
     Example: memem graph stats
     """
-    counts = verbs.stats(memem())
+    here = memem()
+    counts = verbs.stats(here)
+    _tell(here)
     if as_json:
         emit(counts)
         return
@@ -79,7 +83,9 @@ def neighbors(memem: Any, /, memory_id: str, history: bool, limit: int, as_json:
     \b
     Example: memem graph neighbors 3f2a9c1e --history
     """
-    start, found = verbs.neighbors(memem(), memory_id, limit, history=history)
+    here = memem()
+    start, found = verbs.neighbors(here, memory_id, limit, history=history)
+    _tell(here)
     if as_json:
         emit([_document(step) for step in found])
     else:
@@ -99,7 +105,9 @@ def explore(memem: Any, /, start: str, depth: int, limit: int, scope: str, as_js
     \b
     Example: memem graph explore "redis port"
     """
-    found = verbs.explore(memem(), start, scope, depth=depth, limit=limit)
+    here = memem()
+    found = verbs.explore(here, start, scope, depth=depth, limit=limit)
+    _tell(here)
     if as_json:
         emit([_document(step) for step in found])
     else:
@@ -122,6 +130,12 @@ def connect(memem: Any, /, source: str, relation: str, target: str) -> None:
 
 
 COMMANDS = (graph,)
+
+
+def _tell(memem: Any) -> None:
+    """What is missing, beside the answer: that may be a document for a program."""
+    if told := connections.unsettled(verbs.unsettled(memem)):
+        click.echo(told.strip(), err=True)
 
 
 def _document(step: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from memem import background, consent, sqlite
+from memem import background, consent, graph, sqlite
 from memem.app import Memem
 from memem.errors import (
     Damaged,
@@ -64,6 +64,7 @@ def work(
             beat()
             job = jobs.claim()
             if job is None:
+                _connect(memem, step, log)
                 return DONE
             if not _attempt(miner, jobs, job, model, log, ended):
                 return TRANSIENT
@@ -85,6 +86,23 @@ def _let_in(memem: Memem, log: Any) -> None:
             log.info("let_in", waited=waiting, waiting=memem.waiting())
         except MememError as error:
             log.warning("still_waiting", waiting=waiting, reason=str(error))
+
+
+def _connect(memem: Memem, step: Callable[[], None], log: Any) -> None:
+    """Make the edges of the graph that are missing, now that there is nothing else to do."""
+
+    def ended() -> bool:
+        try:
+            step()
+        except Stopped:
+            return True
+        return False
+
+    try:
+        if notes := graph.catch_up(memem, ended):
+            log.info("connected", notes=notes)
+    except MememError as error:
+        log.warning("not_connected", reason=str(error))
 
 
 def until_revoked(folder: str, stop: Callable[[], bool]) -> Callable[[], bool]:

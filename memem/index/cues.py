@@ -19,6 +19,7 @@ ASSERTED = ("related", "supersedes", "contradicts")  # fields of a note that hol
 _MOST_WORDS, _MOST_COMPOUNDS, _MOST_REFERENCES, _MOST_LINKS = 36, 6, 8, 100
 _OWN_TAGS = ("mined", "imported", UNCONFIRMED)  # say where a note is from, not what it is about
 _READ = 6000  # characters of a body
+_MEMO_SIZE = 50_000  # words
 _WIKI = re.compile(r"(?<!!)\[\[([^\]|#\n]{1,200})")
 _REFERENCE = re.compile(r"(?<![\w#&@!/.-])(?:[!#&]\d{1,7}|@[A-Za-z][\w-]{1,38})(?![\w.@/-])")
 _SENTENCE = re.compile(r"[.!?](?=\s)|[\n。！？]")
@@ -30,6 +31,12 @@ _CAUSES = re.compile(
     r"\b",
     re.IGNORECASE,
 )
+
+
+# Of each wording there is one of these in every text that holds it; to look for them costs a tenth.
+_NEEDS_STEMS = ("depend", "relies", "requir", "need", "prereq", "blocked", "wait", "brauch", "benötigt")
+_SIGNS = ("!", "#", "&", "@")
+_CAUSES_STEMS = ("caus", "due to", "lead", "result", "therefore", "is why", "weil", "deshalb")
 
 
 class Cues(Value):
@@ -47,20 +54,23 @@ def cues_of(memory: Memory) -> Cues:
     body = memory.body[:_READ]
     tags = " ".join(tag for tag in memory.tags if tag not in _OWN_TAGS and ":" not in tag)
     words = set(_words(f"{memory.title} {' '.join(memory.keys)} {tags} {body}"))
+    folded = body.lower()
     found = words | {f"{REFERENCE}{memory.project}:{name}" for name in references(memory)}
     if memory.source_session:
         found.add(SESSION + memory.source_session[:80])
     return Cues(
         # A blank separates them in the index; a session or a project may hold one.
         words=tuple(sorted(cue.replace(" ", "_") for cue in found)),
-        needs=tuple(sorted(words & _said_after(_NEEDS, body))),
-        causes=tuple(sorted(words & _said_with(_CAUSES, body))),
+        needs=tuple(sorted(words & _said_after(_NEEDS, body))) if _any_in(folded, _NEEDS_STEMS) else (),
+        causes=tuple(sorted(words & _said_with(_CAUSES, body))) if _any_in(folded, _CAUSES_STEMS) else (),
     )
 
 
 def references(memory: Memory) -> tuple[str, ...]:
     """What a memory refers to in a forge: `!12`, `#3`, `&4`, `@x`."""
-    named = [*memory.entities, *(match[0] for match in _REFERENCE.finditer(f"{memory.title}\n{memory.body[:_READ]}"))]
+    text = f"{memory.title}\n{memory.body[:_READ]}"
+    matches = _REFERENCE.finditer(text) if _any_in(text, _SIGNS) else ()
+    named = [*memory.entities, *(match[0] for match in matches)]
     return tuple(dict.fromkeys(name.lower()[:80] for name in named))[:_MOST_REFERENCES]
 
 
@@ -69,7 +79,8 @@ def links_of(memory: Memory) -> list[tuple[str, str]]:
     found = [(field, name) for field in ASSERTED for name in getattr(memory, field)]
     if memory.replaced_by:
         found.append(("replaced_by", memory.replaced_by))
-    found += [("links_to", WIKI + match[1]) for match in islice(_WIKI.finditer(memory.body), _MOST_LINKS)]
+    if WIKI in memory.body:
+        found += [("links_to", WIKI + match[1]) for match in islice(_WIKI.finditer(memory.body), _MOST_LINKS)]
     targets = [(relation, target_of(name)) for relation, name in found]
     return list(dict.fromkeys(pair for pair in targets if pair[1]))[:_MOST_LINKS]
 
@@ -91,8 +102,21 @@ def stem_of(path: str) -> str:
 
 def _words(text: str) -> list[str]:
     known = query_terms(text, _MOST_WORDS * 2)
-    words = [_singular(word) for word in known.words if word not in COMMON_WORDS and not _too_short(word)]
+    words = [cue for word in known.words if (cue := _cue_of[word])]
     return [*words[:_MOST_WORDS], *known.compounds[:_MOST_COMPOUNDS]]
+
+
+class _CueOf(dict[str, str]):
+    """The cue of each word, or nothing; most words of a vault were met before."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        self[word] = cue = "" if word in COMMON_WORDS or _too_short(word) else _singular(word)
+        return cue
+
+
+_cue_of = _CueOf()
 
 
 def _too_short(word: str) -> bool:
@@ -102,6 +126,10 @@ def _too_short(word: str) -> bool:
 
 def _singular(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def _any_in(text: str, stems: tuple[str, ...]) -> bool:
+    return any(stem in text for stem in stems)
 
 
 def _said_after(wording: re.Pattern[str], text: str) -> set[str]:

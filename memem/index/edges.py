@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import sqrt
+from itertools import chain
+from math import ceil, sqrt
 
 from memem import sqlite
 from memem.index.cues import REFERENCE, SESSION, Cues, cues_of, links_of, stem_of
@@ -21,7 +22,8 @@ MOST = 8  # derived edges that one note keeps
 COMMONEST = 48  # a cue of more notes connects nothing
 _WEIGHTS = ((3, 4), (12, 2), (COMMONEST, 1))  # a cue of at most so many notes weighs so much
 _BATCH = 200
-_TAKEN = 2000  # new notes whose cues are written in one go
+_TAKEN = 500  # new notes whose cues are written in one go
+_MOST_KNOWN = 20_000  # profiles kept in memory, of some 6 kB each
 _MANY = 300  # notes; from here on it is cheaper to read all cues at once
 _LIKE, _VERY_LIKE, _WORDED, _RAREST = 0.08, 0.45, 0.1, 4
 _FULL = 3.0  # what a shared cue weighs on average when two notes have all of them in common
@@ -112,9 +114,9 @@ RELATIONS: tuple[tuple[str, Callable[[Pair], bool]], ...] = (
 )
 
 
-def put(connection: sqlite.Connection, note: int) -> None:
-    """Mark a row of `notes` as new; its cues, links and edges wait to be settled."""
-    connection.execute(_INSERT_NODE, (note,))
+def put(connection: sqlite.Connection, notes: Iterable[int]) -> None:
+    """Mark rows of `notes` as new; their cues, links and edges wait to be settled."""
+    connection.executemany(_INSERT_NODE, ((note,) for note in notes))
 
 
 def remove(connection: sqlite.Connection, note: int) -> None:
@@ -135,16 +137,21 @@ def remove(connection: sqlite.Connection, note: int) -> None:
         connection.execute(statement, (note,))
 
 
-def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False) -> int:
+def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False, first: Sequence[int] = ()) -> int:
     """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
 
     Others get their turn between two batches, where it ends when there was `enough`; the rest waits for the next look.
-    Raises `sqlite.Error` when the index cannot be written.
+    The rows in `first` have theirs in any case, among what was read. Raises `sqlite.Error` when the index cannot be
+    written.
     """
+    if first:
+        with sqlite.transaction(connection):
+            _take_in(connection, _read_new(connection, first))
     while not enough() and (offers := _read_new(connection)):
         with sqlite.transaction(connection):
             _take_in(connection, offers)
-    known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
+    waiting = len(_waiting(connection, _MANY)) == _MANY
+    known = _Known(connection, many=waiting and Index(connection).size() <= _MOST_KNOWN)
     done = 0
     # Another process may have written meanwhile.
     while not enough() and ((offers := _read_new(connection)) or _waiting(connection, 1)):
@@ -155,7 +162,20 @@ def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: F
             for note in batch:
                 _settle_note(connection, known, note)
         done += len(batch)
-    return done
+    return done + _settle_alone(connection, first)
+
+
+def _settle_alone(connection: sqlite.Connection, notes: Sequence[int]) -> int:
+    """Make the edges of those of some notes that still wait, among all that was read so far; answers how many."""
+    query = f"SELECT note FROM nodes WHERE state = {_UNSETTLED} AND note IN ({','.join('?' * len(notes))})"  # noqa: S608
+    waiting = [row[0] for row in connection.execute(query, tuple(notes))]
+    if waiting:
+        with sqlite.transaction(connection):
+            known = _Known(connection, many=False)
+            known.refresh(anew=True)
+            for note in waiting:
+                _settle_note(connection, known, note)
+    return len(waiting)
 
 
 def unsettle(connection: sqlite.Connection, notes: Iterable[int]) -> None:
@@ -168,10 +188,16 @@ def _waiting(connection: sqlite.Connection, limit: int) -> list[int]:
     return [row[0] for row in connection.execute(_WAITING, (limit,))]
 
 
-def _read_new(connection: sqlite.Connection) -> list[_Offer]:
+def unsettled(connection: sqlite.Connection) -> int:
+    """Of how many notes the edges are missing, or as they were before something changed."""
+    return int(connection.execute("SELECT count(*) FROM nodes WHERE state != 0").fetchone()[0])
+
+
+def _read_new(connection: sqlite.Connection, among: Sequence[int] = ()) -> list[_Offer]:
     """Cues and links of some new notes: most of the work, and done without holding up who writes."""
-    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW} LIMIT {_TAKEN})"  # noqa: S608
-    found = Index(connection).notes(where, order="rowid")
+    rows = f" AND note IN ({','.join('?' * len(among))})" if among else ""
+    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW}{rows} LIMIT {_TAKEN})"  # noqa: S608
+    found = Index(connection).notes(where, among, order="rowid")
     return [
         _Offer(
             note=item.row, path=item.path, hash=item.hash, cues=cues_of(item.memory), links=tuple(links_of(item.memory))
@@ -206,6 +232,35 @@ def _weight(notes: int) -> int:
     return next((weight for most, weight in _WEIGHTS if notes <= most), 0)
 
 
+_WEIGHT_OF = tuple(map(_weight, range(COMMONEST + 2)))  # by number of notes
+
+
+class _Profiles(dict[int, Profile]):
+    """Profiles of rows, each read when it is asked for."""
+
+    def __init__(self, connection: sqlite.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def __missing__(self, note: int) -> Profile:
+        row = self._connection.execute(f"{_PROFILE} WHERE nodes.note = ?", (note,)).fetchone()
+        self[note] = profile = _profile(row)
+        return profile
+
+
+class _Holders(dict[str, list[int]]):
+    """The rows with a cue, read when it is asked for; one more than the commonest stands for all that are too many."""
+
+    def __init__(self, connection: sqlite.Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def __missing__(self, cue: str) -> list[int]:
+        query = "SELECT note FROM cues WHERE cue = ? LIMIT ?"
+        self[cue] = found = [row[0] for row in self._connection.execute(query, (cue, COMMONEST + 1))]
+        return found
+
+
 class _Known:
     """Profiles of notes and holders of cues, read when they are asked for, or all at once if many will be."""
 
@@ -213,38 +268,27 @@ class _Known:
         self._connection, self._many = connection, many
         self._version = -1
         self.waiting: set[int] = set()  # these notes find each other by themselves
-        self._profiles: dict[int, Profile] = {}
-        self._holders: dict[str, list[int]] = {}
+        self.profiles = _Profiles(connection)
+        self.holders = _Holders(connection)
 
     def refresh(self, *, anew: bool) -> None:
         """Forget what was read if another process has written since, or if it has to be read `anew`."""
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._version and not anew:
+        if version == self._version and not anew and len(self.profiles) <= _MOST_KNOWN:
             return
         self._version = version
         self.waiting = set(_waiting(self._connection, -1))
-        self._profiles, self._holders = {}, {}
+        self.profiles, self.holders = _Profiles(self._connection), _Holders(self._connection)
         if self._many:
             for row in self._connection.execute(_PROFILE):
                 profile = _profile(row)
-                self._profiles[profile.note] = profile
+                self.profiles[profile.note] = profile
                 for cue in profile.cues:
-                    self._holders.setdefault(cue, []).append(profile.note)
+                    self.holders.setdefault(cue, []).append(profile.note)
 
-    def profile(self, note: int) -> Profile:
-        """The profile of a row."""
-        if note not in self._profiles:
-            self._profiles[note] = _profile(
-                self._connection.execute(f"{_PROFILE} WHERE nodes.note = ?", (note,)).fetchone()
-            )
-        return self._profiles[note]
-
-    def holders(self, cue: str) -> list[int]:
-        """The rows with a cue; one more than the commonest stands for all that are too many."""
-        if cue not in self._holders:
-            query = "SELECT note FROM cues WHERE cue = ? LIMIT ?"
-            self._holders[cue] = [row[0] for row in self._connection.execute(query, (cue, COMMONEST + 1))]
-        return self._holders[cue]
+    def weight(self, cue: str) -> int:
+        """What a cue weighs."""
+        return _WEIGHT_OF[min(len(self.holders[cue]), COMMONEST + 1)]
 
 
 def _profile(row: sqlite.Row) -> Profile:
@@ -260,11 +304,12 @@ def _profile(row: sqlite.Row) -> Profile:
 
 
 def _settle_note(connection: sqlite.Connection, known: _Known, note: int) -> None:
-    source = known.profile(note)
-    weights = {cue: _weight(len(known.holders(cue))) for cue in source.cues}
+    source = known.profiles[note]
+    weights = {cue: weight for cue in source.cues if (weight := known.weight(cue))}
+    weighty = frozenset(weights)
     found = []
     for target in _candidates(known, source, weights):
-        cues = sorted(cue for cue in source.cues & target.cues if weights[cue])
+        cues = sorted(weighty & target.cues)
         edge = _edge(source, target, cues, weights)
         if edge:
             found.append((-edge[2], target.path, edge))
@@ -278,17 +323,14 @@ def _settle_note(connection: sqlite.Connection, known: _Known, note: int) -> Non
 
 def _candidates(known: _Known, source: Profile, weights: dict[str, int]) -> Iterator[Profile]:
     """The notes that any of the relations could hold for. Most that share a cue share too little, and are many."""
-    totals: dict[int, int] = {}
-    certain: set[int] = set()
-    for cue, weight in weights.items():
-        if ":" in cue and weight:
-            certain.update(known.holders(cue))
-        elif weight:
-            for other in known.holders(cue):
-                totals[other] = totals.get(other, 0) + weight
+    certain = {other for cue in weights if ":" in cue for other in known.holders[cue]}
+    words = ((known.holders[cue], weight) for cue, weight in weights.items() if ":" not in cue)
+    # As often as it weighs, each is counted: a loop of Python's over all of them would be most of the work.
+    totals = Counter(chain.from_iterable(holders for holders, weight in words for _ in range(weight)))
     size = len(source.cues) * (_LIKE * _FULL) ** 2
-    for other in totals.keys() | certain:
-        target, total = known.profile(other), totals.get(other, 0)
+    least = min(_RAREST, ceil(sqrt(size)))  # for a target of one cue
+    for other in {other for other, total in totals.items() if total >= least} | certain:
+        target, total = known.profiles[other], totals[other]
         like = total * total >= size * len(target.cues)
         if other != source.note and (
             like or other in certain or (total >= _RAREST and target.project == source.project)
@@ -301,7 +343,7 @@ def _offer(connection: sqlite.Connection, known: _Known, note: int, edge: _Row) 
     query = "SELECT other, relation, score, why FROM edges WHERE note = ?"
     rows = [(row[0], row[1], row[2], row[3]) for row in connection.execute(query, (note,))]
     all_ = [edge, *(row for row in rows if row[0] != edge[0])]
-    wanted = sorted(all_, key=lambda one: (-one[2], known.profile(one[0]).path))[:MOST]
+    wanted = sorted(all_, key=lambda one: (-one[2], known.profiles[one[0]].path))[:MOST]
     if set(wanted) != set(rows):
         connection.execute("DELETE FROM edges WHERE note = ?", (note,))
         connection.executemany(_INSERT_EDGE, ((note, *one) for one in wanted))
@@ -309,23 +351,17 @@ def _offer(connection: sqlite.Connection, known: _Known, note: int, edge: _Row) 
 
 def _edge(source: Profile, target: Profile, cues: list[str], weights: dict[str, int]) -> _Row | None:
     """Row of the other note, relation, score and reasons of what connects two notes; None for nothing."""
-    references = tuple(cue for cue in cues if cue.startswith(REFERENCE))
-    sessions = [cue for cue in cues if cue.startswith(SESSION)]
-    words = tuple(cue for cue in cues if ":" not in cue)
-    weight = sum(weights[cue] for cue in words)
-    pair = Pair(
-        source=source,
-        target=target,
-        words=words,
-        references=references,
-        session=bool(sessions),
-        weight=weight,
-        likeness=min(weight / (_FULL * sqrt(len(source.cues) * len(target.cues))), 1.0),
-    )
+    named = [cue for cue in cues if ":" in cue]
+    references = tuple(cue for cue in named if cue.startswith(REFERENCE))
+    session = any(cue.startswith(SESSION) for cue in named)
+    words = tuple(cue for cue in cues if ":" not in cue) if named else tuple(cues)
+    weight = sum(map(weights.__getitem__, words))
+    likeness = min(weight / (_FULL * sqrt(len(source.cues) * len(target.cues))), 1.0)
+    pair = Pair.in_order((source, target, words, references, session, weight, likeness))
     relation = next((name for name, holds in RELATIONS if holds(pair)), "")
     if not relation:
         return None
     score = pair.likeness * 0.65 + 0.2 * bool(references) + 0.1 * pair.session + 0.05 * pair.same_project
-    shown = sorted(words, key=lambda word: (-weights[word], word))[:4]
+    shown = sorted(words, key=weights.__getitem__, reverse=True)[:4]  # of equal weight as they were: by the alphabet
     names = [cue.rpartition(":")[2] for cue in references]
-    return target.note, relation, round(score, 4), ", ".join([*names, *shown, *(["same session"] if sessions else [])])
+    return target.note, relation, round(score, 4), ", ".join([*names, *shown, *(["same session"] if session else [])])

@@ -114,8 +114,10 @@ def audit(index: Index) -> list[Flaw]:
     for id_, others in sorted(linked.items()):
         if len(others) > HUB:
             flaws.append(Flaw(what="hub", ids=(id_,), text=f"is linked with {len(others)} memories"))
+    unsettled = {row[0] for row in index.connection.execute("SELECT note FROM nodes WHERE state != 0")}
     for item in notes:
-        if item.memory.live and item.memory.id not in linked and not _has_derived(index, item.row):
+        alone = item.memory.live and item.memory.id not in linked and not _has_derived(index, item.row)
+        if alone and item.row not in unsettled:
             flaws.append(Flaw(what="orphan", ids=(item.memory.id,), text="nothing is connected with it"))
     return list(dict.fromkeys(flaws))
 

@@ -28,6 +28,8 @@ _SEARCH = f"""
     JOIN notes ON notes.rowid = best.rowid ORDER BY best.score"""  # noqa: S608 - constants only, here and below
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
 _IN_SCOPE = "project IN ({}) AND layer <= ? AND status IN ('active', 'open') AND replaced_by = ''"
+_HELD = "SELECT count(*) FROM (SELECT 1 FROM notes WHERE project IN ({}) LIMIT ?)"
+_SETTLED = "SELECT group_concat(path || '//' || etag, '//') FROM notes WHERE settled = 1"
 # The plus keeps SQLite from asking FTS5 anew for every row: to walk through the word's notes once takes half the time.
 _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND +rowid IN ({})"
 _TOLD = f"""problem = '' AND trust NOT IN ({", ".join(f"'{trust}'" for trust in UNTRUSTED)})
@@ -100,6 +102,10 @@ class Index:
     def size(self) -> int:
         """Number of notes in the index."""
         return int(self.connection.execute("SELECT count(*) FROM notes").fetchone()[0])
+
+    def size_of(self, scope: Scope, most: int) -> int:
+        """Number of notes of a scope, counted up to so many."""
+        return int(self.connection.execute(_HELD.format(_marks(scope)), (*scope.names, most)).fetchone()[0])
 
     def search(self, terms: Terms, limit: int, scope: Scope | None = None, use: str = LIVE) -> list[Candidate]:
         """Notes with any of the terms, best first by BM25.
@@ -174,9 +180,10 @@ class Index:
 
     def settled(self) -> dict[str, str]:
         """Path and etag of the files that are as the index knows them while their etag is the same."""
-        cursor = self.connection.cursor()
-        cursor.row_factory = None  # plain tuples, of which there are many
-        return dict(cursor.execute("SELECT path, etag FROM notes WHERE settled = 1"))
+        # All as one text, because there are many: neither an etag nor a path from within a folder holds `//`.
+        text = self.connection.execute(_SETTLED).fetchone()[0] or ""
+        parts = text.split("//")
+        return dict(zip(parts[::2], parts[1::2], strict=True)) if text else {}
 
     def unsettled(self) -> dict[str, str]:
         """Path and etag of all others."""

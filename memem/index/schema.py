@@ -60,6 +60,8 @@ CREATE = (
     f"INSERT INTO terms (terms, rank) VALUES ('rank', '{RANK.replace('terms, ', '')}')",  # noqa: S608 - a constant
     # A save leaves a small segment behind, and every word is looked up in each: the usual 16 cost recall half its time.
     "INSERT INTO terms (terms, rank) VALUES ('crisismerge', 4)",
+    # Bytes of terms that a transaction holds before it writes a segment; the usual 1 MB makes many to be merged.
+    "INSERT INTO terms (terms, rank) VALUES ('hashsize', 16000000)",
     # Not of the vault, but derived as well: the first commit of a repository, which takes git to find out.
     "CREATE TABLE root_commits (git_folder TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID",
     # The graph. What each note offers to be connected by, and the links that it asserts, by row of `notes`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,6 @@ from memem.models import Memory
 from memem.text import index_text
 from memem.value import Value
 
-_FIELDS = ("path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # those of an entry first
-_INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
-_INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, ?, ?, ?, ?)"
-_DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
-_INSERT_GLOB = "INSERT OR IGNORE INTO globs (name, note) VALUES (?, ?)"
-_MANY = 500  # rows written; from here on it pays to bring the segments of the terms together
-
-DAMAGED = f"{FILE_NAME}.damaged-*"  # where `move_aside` puts an index
-
 
 class Entry(Value):
     """What the index knows of one file: `etag` is its stat, `hash` its content, `read_ns` when it was read."""
@@ -34,6 +26,17 @@ class Entry(Value):
     read_ns: int
     problem: str = ""
     settled: bool = False  # the same stat will mean that there is nothing new in the file
+
+
+_FIELDS = ("rowid", "path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # then an entry's
+_INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
+_ENTRIES = f"SELECT {', '.join(Entry.__fields__)} FROM notes"  # noqa: S608 - constants only
+_INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, ?, ?, ?, ?)"
+_DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
+_INSERT_GLOB = "INSERT OR IGNORE INTO globs (name, note) VALUES (?, ?)"
+_MANY = 500  # rows written; from here on it pays to bring the segments of the terms together
+
+DAMAGED = f"{FILE_NAME}.damaged-*"  # where `move_aside` puts an index
 
 
 class IndexWriter(Index):
@@ -58,9 +61,13 @@ class IndexWriter(Index):
 
     def entry(self, path: str) -> Entry | None:
         """What the index knows of one file."""
-        query = "SELECT path, etag, hash, read_ns, problem, settled FROM notes WHERE path = ?"
-        row = self.connection.execute(query, (path,)).fetchone()
-        return Entry(**dict(zip(Entry.__fields__, row, strict=True))) if row else None
+        return self.entries((path,)).get(path)
+
+    def entries(self, paths: Sequence[str]) -> dict[str, Entry]:
+        """What the index knows of some files, by path."""
+        query = f"{_ENTRIES} WHERE path IN ({','.join('?' * len(paths))})"
+        rows = self.connection.execute(query, tuple(paths))
+        return {row[0]: Entry(**dict(zip(Entry.__fields__, row, strict=True))) for row in rows}
 
     def stamp(self) -> str:
         """What changes whenever a note was read anew or is gone."""
@@ -75,19 +82,23 @@ class IndexWriter(Index):
         """The files that hold the memory with this id."""
         return [entry for item in self.notes("id = ?", (memory,)) if (entry := self.entry(item.path))]
 
-    def put(self, entry: Entry, memory: Memory, *, new: bool = False) -> None:
-        """Insert or replace the row of one file; `new` says that it is known to have none."""
-        if not new:
-            self.remove(entry.path)
-        values = [getattr(entry, field) for field in Entry.__fields__] + memory_values(memory)
-        rowid = self.connection.execute(_INSERT, values).lastrowid or 0
-        self._written += 1
-        self.connection.execute(_INSERT_TERMS, (rowid, *_columns(memory)))
-        if memory.paths:
-            names = {(glob_name(glob), rowid) for glob in memory.paths[:MOST_GLOBS]}
-            self.connection.executemany(_INSERT_GLOB, sorted(names))
-        if memory.id:  # otherwise it is a file that could not be read yet
-            edges.put(self.connection, rowid)
+    def put(self, entry: Entry, memory: Memory) -> None:
+        """Insert or replace the row of one file."""
+        self.remove(entry.path)
+        self.add([(entry, memory)])
+
+    def add(self, notes: Sequence[tuple[Entry, Memory]]) -> None:
+        """Insert the rows of files that have none. Table by table, because that takes two thirds of the time."""
+        first = self.connection.execute("SELECT coalesce(max(rowid), 0) + 1 FROM notes").fetchone()[0]
+        rows = [(row, entry, memory) for row, (entry, memory) in enumerate(notes, first)]
+        many = self.connection.executemany
+        many(_INSERT, [[row, *_entry_values(entry), *memory_values(memory)] for row, entry, memory in rows])
+        many(_INSERT_TERMS, [(row, *_columns(memory)) for row, _, memory in rows])
+        globs = {(glob_name(glob), row) for row, _, memory in rows for glob in memory.paths[:MOST_GLOBS]}
+        many(_INSERT_GLOB, sorted(globs))
+        # What has no id is a file that could not be read yet.
+        edges.put(self.connection, [row for row, _, memory in rows if memory.id])
+        self._written += len(rows)
 
     def refresh(self, entry: Entry) -> None:
         """Note that a file was looked at again: its stat, and whether it still can be read."""
@@ -204,7 +215,12 @@ def _opened(path: str, *, shared: bool = False) -> IndexWriter:
         raise
 
 
+def _entry_values(entry: Entry) -> tuple[Any, ...]:
+    return entry.path, entry.etag, entry.hash, entry.read_ns, entry.problem, entry.settled
+
+
 def _columns(memory: Memory) -> tuple[Any, ...]:
+    """What search finds a memory by; a row of `terms` is taken back with the very same."""
     keys = (*memory.tags, *memory.keys, *memory.paths, *memory.entities)
     return (
         index_text(memory.title),

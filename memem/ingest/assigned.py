@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import WORDS, is_placeholder, is_random, is_secret, is_slug
-from memem.ingest.shapes import Span
+from memem.ingest.judging import LEAST, WORDS, is_placeholder, is_random, is_secret, is_slug
+from memem.ingest.page import Page, Span
 
 NAME = re.compile(
     r"""(?i)(?P<password>password|passwd|passphrase|passcode|passwort|pwd
@@ -41,7 +41,6 @@ HARMLESS_NAMES = frozenset(
     csrf xsrf authenticity arn ref manager provider store enabled required error message status format mode
     total""".split()
 )
-STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")  # one of them is in whatever NAME finds
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 CONTINUED = re.compile(
     r"""(?:\\\r?\n[ \t]{0,40}
@@ -49,34 +48,39 @@ CONTINUED = re.compile(
     ([\w.+/=!@\#$%^&*-]{4,400})(?=["'](?![ \t]{0,4}[:=])|[`;,)\s]|\Z)""",
     re.VERBOSE,
 )
+LONGER = re.compile(r"[\w-]")
+MOST = 10_000  # a text with more is no human's, and what follows goes as a whole
 CLOSING = ".,;:)]}"
 DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
 TAG_END = re.compile(r"\s{0,40}</")
 OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(\\"|["'`])""")
 
 
-def find_assigned(text: str) -> Iterator[Span]:
+def find_assigned(page: Page) -> Iterator[Span]:
     """Values that are assigned to a name like password, secret, token or api_key, in code, settings or prose."""
-    done = 0
-    for name in _names(text):
-        assigned = ASSIGNED.match(text, name.end()) if name.start() >= done else None
+    text, done, found = page.text, 0, 0
+    for name in page.matches(NAME, page.names):
+        kind = name.lastgroup or ""
+        longer = kind == "key" and LONGER.match(text, name.end())  # than a name that ends in key
+        assigned = ASSIGNED.match(text, name.end()) if name.start() >= done and not longer else None
         if not assigned:
             continue
-        before = text[max(0, name.start() - 40) : name.start()]
-        before = before[len(before.rstrip(NAME_CHARACTERS)) :]
-        kind, whole, at = name.lastgroup or "", before + name[0] + assigned[1], assigned.end()
-        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(whole)):
-            continue
-        loose = assigned["listed"] or (assigned["spaced"] and not before.startswith("-"))
-        if kind == "key" and (loose or assigned[1]):
-            continue
+        at = assigned.end()
         opening = OPENING.match(text, at)
         quoted = opening and QUOTED[opening[1]].match(text, opening.end())
         value = quoted or START.match(text, opening.end() if opening else at)
-        sure = quoted is not None or (whole.isupper() and text[at - 1] == "=")
-        if not value:
+        if not value or len(value[0]) < LEAST[kind]:
             continue
         shown = value[0] if quoted else value[0].rstrip(CLOSING)
+        before = text[max(0, name.start() - 40) : name.start()]
+        before = before[len(before.rstrip(NAME_CHARACTERS)) :]
+        whole = before + name[0] + assigned[1]
+        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(whole)):
+            continue
+        loose = assigned["listed"] or (assigned["spaced"] and not before.startswith("-"))
+        if kind == "key" and loose:
+            continue
+        sure = quoted is not None or (whole.isupper() and text[at - 1] == "=")
         if loose and not (DENSE.match(shown) and is_random(shown, 16)):
             continue
         if not is_secret(kind, whole, shown, bool(quoted), sure):
@@ -87,6 +91,10 @@ def find_assigned(text: str) -> Iterator[Span]:
                 continue
             end = start + len(bare[0].rstrip(CLOSING))
         if not assigned["tag"] or TAG_END.match(text, end):
+            found += 1
+            if found > MOST:
+                yield start, len(text), kind
+                return
             done = end
             yield start, end, kind
             for piece in _continued(text, end):
@@ -101,13 +109,3 @@ def _continued(text: str, end: int) -> Iterator[tuple[int, int]]:
             return
         end = more.end(1)
         yield more.span(1)
-
-
-def _names(text: str) -> Iterator[re.Match[str]]:
-    """What NAME finds, which takes its time: only lines with a stem of such a name are searched."""
-    at = 0
-    for line in text.split("\n"):
-        folded = line.casefold()
-        if any(stem in folded for stem in STEMS):
-            yield from NAME.finditer(text, at, at + len(line))
-        at += len(line) + 1

@@ -28,9 +28,14 @@ CODE = re.compile(
 PROSE = frozenset(
     "a an and are at be by enter for forgot from in invalid is must new not of or please the to your".split()
 )
+# Digits that were counted, not drawn: no token, although some take such a one for their password.
+COUNTED = re.compile(r"(?<![A-Za-z0-9])(?:1234567890(?![A-Za-z0-9])|(?:1234[-_]){2})")
+SPELLED = re.compile(r"[A-Za-z]+(?:[-_./|][A-Za-z]+)*[?!:]?")
 HASH = re.compile(r"(?:[a-f0-9]{7,64}|[a-f0-9-]{36})\Z")
 UUID = re.compile(r"[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}\Z", re.I)
 
+PARTED = re.compile(r"[-_./:\\\s@=+,${}()<>]+")
+INNER_NUMBER = re.compile(r"(?<=[A-Za-z]{3})\d{1,3}(?=[A-Z][a-z]{2,}$|[a-z]{3,}$)")  # Uint8Array, base64url
 VOWEL = re.compile("(?i)[aeiouy]")
 
 
@@ -49,13 +54,15 @@ def is_placeholder(value: str) -> bool:
 
 def is_slug(value: str) -> bool:
     """Whether a value is made of words."""
-    return all(_is_word(part) for part in re.split(r"[-_./:\\\s@=+,${}()<>]+", value))
+    return all(_is_word(part) for part in PARTED.split(value))
 
 
 def _is_word(part: str) -> bool:
     """Whether letters, and digits behind them, read like a word of prose or code, CamelCase included."""
+    if part.isalpha() and len(part) < 12:
+        return True
     if len(part) < 16:
-        part = re.sub(r"(?<=[A-Za-z]{3})\d{1,3}(?=[A-Z][a-z]{2,}$|[a-z]{3,}$)", "", part)  # Uint8Array, base64url
+        part = INNER_NUMBER.sub("", part)
     letters = part.rstrip("0123456789")
     if len(part) - len(letters) > 4 or not (letters == "" or letters.isalpha()):
         return False
@@ -66,15 +73,15 @@ def _is_word(part: str) -> bool:
 
 def is_random(value: str, least: int) -> bool:
     """Whether a value of at least that length looks drawn by lot."""
-    if (
-        len(value) < least
-        or len(set(value)) < 6
-        or len(set(value[-16:])) < 5
-        or is_placeholder(value)
-        or is_slug(value)
-    ):
-        return False
-    return any(c.isdigit() for c in value) or len(value) >= 20
+    return (
+        len(value) >= least
+        and (len(value) >= 20 or any(c.isdigit() for c in value))
+        and len(set(value)) > 5
+        and len(set(value[-16:])) > 4
+        and not is_placeholder(value)
+        and not COUNTED.search(value)
+        and not is_slug(value)
+    )
 
 
 def is_mixed(value: str) -> bool:
@@ -86,17 +93,29 @@ def is_mixed(value: str) -> bool:
 
 def is_secret(kind: str, name: str, value: str, quoted: bool, sure: bool) -> bool:
     """Whether a value that is assigned to a name of that kind is a secret; `sure` where only values can stand."""
-    if is_placeholder(value) or value.lower() == name.lower() or (not quoted and CODE.match(value)):
-        return False
-    if kind == "password":
-        if " " in value:
-            words = value.lower().split()
-            return len(words) > 2 and PROSE.isdisjoint(words) and HARMLESS_VALUES.isdisjoint(words)
-        mixed = not value.isalpha() and re.fullmatch(r"[A-Za-z]+(?:[-_./|][A-Za-z]+)*[?!:]?", value) is None
-        return len(value) >= 5 and (mixed or sure)
+    # In this order, because most values are short words, and to look for a placeholder takes the longest.
+    return (
+        KINDS[kind](name, value, sure)
+        and not (is_placeholder(value) or value.lower() == name.lower())
+        and (quoted or not CODE.match(value))
+    )
+
+
+def _as_password(_: str, value: str, sure: bool) -> bool:
     if " " in value:
-        return False
-    if kind == "secret":
-        plain = sure and len(value) >= 8 and value.isalnum() and not (value.isalpha() or value.isdigit())
-        return UUID.match(value) is not None or is_random(value, 8) or plain
-    return UUID.match(value) is not None or is_random(value, 16 if len(name) > 4 else 32)
+        words = value.lower().split()
+        return len(words) > 2 and PROSE.isdisjoint(words) and HARMLESS_VALUES.isdisjoint(words)
+    return len(value) >= 5 and (sure or not (value.isalpha() or SPELLED.fullmatch(value)))
+
+
+def _as_secret(_: str, value: str, sure: bool) -> bool:
+    plain = sure and len(value) >= 8 and value.isalnum() and not (value.isalpha() or value.isdigit())
+    return " " not in value and (plain or UUID.match(value) is not None or is_random(value, 8))
+
+
+def _as_key(name: str, value: str, _: bool) -> bool:
+    return " " not in value and (UUID.match(value) is not None or is_random(value, 16 if len(name) > 4 else 32))
+
+
+LEAST = {"password": 5, "secret": 8, "key": 16}  # characters of a value
+KINDS = {"password": _as_password, "secret": _as_secret, "key": _as_key}

@@ -71,6 +71,8 @@ _AKIN = 0.4
 _LONGEST_SWAP = 4
 _MOST_SWAPS = 3
 _FEW_WORDS = 2
+_MEMO_SIZE = 20_000  # words
+_remembered = lru_cache(maxsize=64)  # a text that is offered is compared with a dozen others
 _OPPOSITES = tuple(
     frozenset(pair.split())
     for pair in (
@@ -80,7 +82,8 @@ _OPPOSITES = tuple(
         "strict lenient", "ascending descending",
     )
 )  # fmt: skip
-_SHORT = 4
+_SHORT, _MANY = 4, 40  # letters of a word that may be part of another, words of a text
+_BEGINS = frozenset(("", *".!?;:,"))  # what stands before the first word of a sentence or clause
 _REMAINS, _REMAINS_OF_NUMBER = 0.3, 0.6  # of what the old text says beside what is over, to speak of the same
 
 
@@ -105,22 +108,22 @@ def compare(new: str, old: str) -> str:
     """What the new text is to the old one."""
     a, b = _read(new), _read(old)
     mine, known = _sentences(new), _sentences(old)
-    renamed = _renames(a, b)
-    if not renamed and (a.content == b.content or mine <= known):
-        return SAME
-    if not renamed and known <= mine:
-        return EXTENSION
+    same = a.content == b.content or mine <= known
+    if (same or known <= mine) and not _renames(_changes(a, b)):
+        return SAME if same else EXTENSION
     if sorted(a.content) == sorted(b.content):
         return CORRECTION  # "composition over inheritance" and its reverse have the same words
-    told = bool(_CHANGED.search(new)) and not _CHANGED.search(old)
-    whole = _version(a, b, told)
+    told = _tells_a_change(new) and not _tells_a_change(old)
+    changes = _changes(a, b)
+    whole = _version(a, b, changes, told)
     if whole in (CORRECTION, EXTENSION):
         return whole
-    if not _other_subject(a, b) and _rejects(new, a, b):
+    if not _other_subject(a, b, changes) and _rejects(new, a, b):
         return CORRECTION
     # A reason that was added or exchanged does not make it another statement.
     short, former = _read(_stated(new)), _read(_stated(old))
-    if (short.tokens, former.tokens) != (a.tokens, b.tokens) and _version(short, former, told) == CORRECTION:
+    differs = (short.tokens, former.tokens) != (a.tokens, b.tokens)
+    if differs and _version(short, former, _changes(short, former), told) == CORRECTION:
         return CORRECTION
     common = len(a.words & b.words)
     akin = common >= 2 and common >= _AKIN * min(len(a.words), len(b.words))
@@ -137,14 +140,20 @@ def denies(text: str) -> bool:
     return not _NEGATIONS.isdisjoint(_read(text).tokens)
 
 
+@_remembered
+def _tells_a_change(text: str) -> bool:
+    """Whether a text says that something is otherwise than it was."""
+    return bool(_CHANGED.search(text))
+
+
+@_remembered
 def _stated(text: str) -> str:
     """A text up to the first reason or aside."""
     return _REASON.split(text.strip(), maxsplit=1)[0].rstrip()
 
 
-def _version(a: _Text, b: _Text, told: bool) -> str:
+def _version(a: _Text, b: _Text, changes: list[_Change], told: bool) -> str:
     """What a text is to an old one if it shares most of its words with it, in order."""
-    changes = _changes(a, b)
     shared = len(b.tokens) - sum(len(change.old) for change in changes)
     longer = max(len(a.tokens), len(b.tokens))
     added = not any(change.old for change in changes)
@@ -206,9 +215,8 @@ def _is_topic(words: tuple[str, ...]) -> bool:
     return any(_carries(word) and word not in _NEGATIONS and word not in _TURNING for word in words)
 
 
-def _other_subject(a: _Text, b: _Text) -> bool:
+def _other_subject(a: _Text, b: _Text, changes: list[_Change]) -> bool:
     """Whether the two share most words, but not what they begin with."""
-    changes = _changes(a, b)
     shared = len(b.tokens) - sum(len(change.old) for change in changes)
     if shared < _SHARED * min(len(a.tokens), len(b.tokens)):
         return False
@@ -263,25 +271,36 @@ def _negates(changes: list[_Change]) -> bool:
 
 def _rejects(new: str, a: _Text, b: _Text) -> bool:
     """Whether the new text says that something the old one says is over, and speaks of the same matter."""
-    if set(b.content) & _NEGATIONS:
+    if not _NEGATIONS.isdisjoint(b.content):
         return False
-    plain = new.replace("'", "").replace("’", "")
-    for pattern in _REJECTS:
-        for match in pattern.finditer(plain):
-            named = _named(match[1], begins=not plain[: match.start(1)].strip())
-            rest = b.words - set(named)
-            least = _REMAINS_OF_NUMBER if all(map(frames.is_count, named)) else _REMAINS
-            kept = sum(any(_kin(word, other) for other in a.words) for word in rest)
-            if named and set(named) <= set(b.tokens) and kept >= max(least * len(rest), 1):
-                return True
+    tokens = frozenset(b.tokens)
+    for named in _over(new):
+        if not named or not tokens.issuperset(named):
+            continue
+        rest = b.words - set(named)
+        least = _REMAINS_OF_NUMBER if all(map(frames.is_count, named)) else _REMAINS
+        kept = len(rest & a.words) if len(rest) > _MANY else sum(_has_kin(word, a.words) for word in rest)
+        if kept >= max(least * len(rest), 1):
+            return True
     return False
 
 
-def _named(text: str, *, begins: bool) -> list[str]:
+@_remembered
+def _over(text: str) -> list[list[str]]:
+    """The words for each thing that a text says is over."""
+    found: list[list[str]] = []
+    plain = text.replace("'", "").replace("’", "")
+    for pattern in _REJECTS:
+        for match in pattern.finditer(plain):
+            found.append(_named(match[1], plain[: match.start(1)].rstrip()[-1:] in _BEGINS))
+    return found
+
+
+def _named(text: str, begins: bool) -> list[str]:
     """The first words with a topic; Go in the middle of a sentence is a name."""
     named: list[str] = []
     for at, written in enumerate(_TOKEN.findall(text)):
-        token = _folded(written)
+        token = _token_of[written]
         plain = token in STOP_WORDS and token not in _TURNING
         if plain and (written.islower() or (begins and not at)):
             if named:
@@ -291,9 +310,9 @@ def _named(text: str, *, begins: bool) -> list[str]:
     return named
 
 
-def _kin(word: str, other: str) -> bool:
-    """Whether one word is the other, or made of it: license and relicensed."""
-    return word == other or (len(word) > _SHORT and word in other)
+def _has_kin(word: str, others: frozenset[str]) -> bool:
+    """Whether a word is among others, or part of one: license and relicensed."""
+    return word in others or (len(word) > _SHORT and any(word in other for other in others))
 
 
 def _changes(a: _Text, b: _Text) -> list[_Change]:
@@ -319,30 +338,50 @@ def _changes(a: _Text, b: _Text) -> list[_Change]:
     ]
 
 
-def _renames(a: _Text, b: _Text) -> bool:
+def _renames(changes: list[_Change]) -> bool:
     """Whether a program took the place of another that is called like a word without a topic: make, just, go."""
     return any(
         len(change.old) == len(change.new) == 1 and not _NAMES_TOO.isdisjoint((*change.old, *change.new))
-        for change in _changes(a, b)
+        for change in changes
     )
 
 
+class _TokenOf(dict[str, str]):
+    """What a piece of text is read as: the end of a clause, or a word, folded; most were met before."""
+
+    def __missing__(self, written: str) -> str:
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        self[written] = token = END if written in _ENDS else COLON if written == COLON else _folded(written)
+        return token
+
+
+_token_of = _TokenOf()
+
+
+@_remembered
 def _sentences(text: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(content for part in _SENTENCE.split(text) if (content := _read(part).content))
+    parts = (map(_token_of.__getitem__, _pieces(part)) for part in _SENTENCE.split(text))
+    return frozenset(content for part in parts if (content := tuple(filter(_carries, part))))
 
 
-@lru_cache(maxsize=64)  # a text that is offered is compared with a dozen others
+@_remembered
 def _read(text: str) -> _Text:
-    pairs = [
-        (END if found[0] in _ENDS else COLON if found[0] == COLON else _folded(found[0]), found[0])
-        for found in _READABLE.finditer(_LATELY.sub(" ", text.replace("'", "").replace("’", "")))
-    ]
-    while pairs and pairs[-1][0] == END:
-        pairs.pop()
-    tokens = tuple(token for token, _ in pairs)
-    content = tuple(token for token in tokens if _carries(token))
-    words = frozenset(word for word in content if word not in _NEGATIONS)
-    return _Text(tokens=tokens, written=tuple(word for _, word in pairs), content=content, words=words)
+    written = _pieces(text)
+    tokens = [_token_of[piece] for piece in written]
+    while tokens and tokens[-1] == END:
+        tokens.pop()
+        written.pop()
+    content = tuple(filter(_carries, tokens))
+    return _Text(tokens=tuple(tokens), written=tuple(written), content=content, words=frozenset(content) - _NEGATIONS)
+
+
+def _pieces(text: str) -> list[str]:
+    """The words of a text and the ends of its clauses, as they are written."""
+    plain = text.replace("'", "").replace("’", "")
+    folded = plain.lower()
+    lately = "now" in folded or "any" in folded
+    return _READABLE.findall(_LATELY.sub(" ", plain) if lately else plain)
 
 
 def _carries(token: str) -> bool:

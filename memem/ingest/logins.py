@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from memem.ingest.judging import is_mixed, is_placeholder, is_random
-from memem.ingest.shapes import Span
+from memem.ingest.page import Page, Span, Ways
 
 URL_LOGIN = re.compile(r"""://(?!\[REDACTED:)([^\s/?#"'`<>@:]{0,128}):([^\s/?"'`<>]{1,256})@(?=[\w\[{$])""")
 URL_TOKEN = re.compile(r"""://([\w.~+=%-]{16,256})@(?=[\w\[])""")
 URL_ESCAPED = re.compile(r"""%3A%2F%2F[^\s%"'<>]{0,64}%3A((?:[^\s%"'<>]|%(?!40|2F)[0-9A-Fa-f]{2}){3,200})%40""")
 PGPASS = re.compile(r"(?m)^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:([^\s:]{4,100})$")
+PORT = re.compile(r":(?:\d{2,5}|\*):")
 COOKIE = re.compile(r"""(?i)\bcookie\\?["'`]?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?([^\n"'`<>]{8,8192})""")
 CRUMB = re.compile(r"[\w.-]{1,64}=([^\s;,=]{16,4096})")
 HASHED = re.compile(
@@ -27,8 +28,7 @@ CLIENT = re.compile(
     [ ]?(?:'(?P<single>[^'\n]{3,100})'|"(?P<double>[^"\n]{3,100})"|(?P<bare>[^\s"'<-][^\s"']{2,100}))""",
     re.VERBOSE,
 )
-CLIENTS = ("sshpass", "mysql", "mariadb", "redis-cli", "login")
-SPEAKING = ("log in", "login", "log_in", "logged", "sign", "cred", "auth", "connect")
+CLIENTS = ("sshpass -p", "mysql", "mariadb", "redis-cli", "docker ", "podman ", "helm ", "az ", "oc ", "cf ")
 CALL = re.compile(  # login("admin", "…")
     r"""(?i)\b(?:log_?in|sign_?in|authenticate|auth|connect)\(\s{0,4}["'][^"'\n]{1,80}["'],\s{0,4}["']([^"'\n]{6,100})["']"""
 )
@@ -37,6 +37,8 @@ SPOKEN = re.compile(  # log in with admin / …
     [\w.@-]{2,40}(?::|[ ]?/[ ]?)([^\s/]{7,100})(?=\s|\Z)""",
     re.VERBOSE,
 )
+CALLS = ("login(", "log_in(", "signin(", "sign_in(", "authenticate(", "auth(", "connect(")
+SPEAKING = ("log", "sign", "credential")
 AUTHORIZATION = re.compile(
     r"""(?i)authorization\\?["']?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?(?:([\w-]{3,12})[ \t]{1,4})?
     ([^\s"'`,\\<>]{6,8192})""",
@@ -48,41 +50,42 @@ CURL_USER = re.compile(r"""(?<=\s)(?:-u|--user)[ =]{0,4}["']?([^\s"':<>]{0,128})
 BUNDLER = re.compile(r"BUNDLE_[A-Z0-9_]{3,60}:[ ]{1,4}[\"']?([^\s\"']{4,100}:[^\s\"']{4,100})")
 
 
-def find_logins(text: str) -> Iterator[Span]:
+def find_logins(page: Page) -> Iterator[Span]:
     """Passwords in URLs, headers and cookies, in arguments of programs and calls, and as hashes of systems."""
-    for place in PLACES:
-        yield from place(text)
+    yield from page.ask(PLACES)
 
 
-def _urls(text: str) -> Iterator[Span]:
-    for match in URL_LOGIN.finditer(text):
-        if match[1] != match[2] and not is_placeholder(match[2]):
-            yield *match.span(2), "url-password"
-    for match in URL_TOKEN.finditer(text):
-        if is_random(match[1], 16):
-            yield *match.span(1), "url-password"
+def _urls(page: Page) -> Iterator[Span]:
+    text = page.text
+    if "://" in text and "@" in text:
+        for match in URL_LOGIN.finditer(text):
+            if match[1] != match[2] and not is_placeholder(match[2]):
+                yield *match.span(2), "url-password"
+        for match in URL_TOKEN.finditer(text):
+            if is_random(match[1], 16):
+                yield *match.span(1), "url-password"
     for match in URL_ESCAPED.finditer(text) if "%3A%2F%2F" in text else ():
         if not is_placeholder(match[1]):
             yield *match.span(1), "url-password"
 
 
-def _headers(text: str) -> Iterator[Span]:
-    folded = text.casefold()
-    for match in AUTHORIZATION.finditer(text) if "author" in folded else ():
+def _headers(page: Page) -> Iterator[Span]:
+    for match in page.matches(AUTHORIZATION, page.named("authorization")):
         template = is_placeholder(match[2]) or TEMPLATE.match(match[2])
         if not template and (is_random(match[2], 8) or _is_basic(*match.groups())):
             yield *match.span(2), "authorization"
-    for match in BEARER.finditer(text) if "bearer" in folded else ():
+    for match in page.matches(BEARER, page.places("bearer")):
         if is_random(match[1], 16):
             yield *match.span(1), "authorization"
-    for match in COOKIE.finditer(text) if "cookie" in folded else ():
-        for crumb in CRUMB.finditer(text, *match.span(1)):
+    for match in page.matches(COOKIE, page.places("cookie")):
+        for crumb in CRUMB.finditer(page.text, *match.span(1)):
             if is_random(crumb[1], 16):
                 yield *crumb.span(1), "cookie"
 
 
-def _curl(text: str) -> Iterator[Span]:
-    for match in CURL_USER.finditer(text) if "curl" in text else ():
+def _curl(page: Page) -> Iterator[Span]:
+    text = page.text
+    for match in page.matches(CURL_USER, page.places("-u", "--user")):
         if "curl" in text[max(0, match.start() - 600) : match.start()]:
             secret = 2 if match[2] else 1
             known = match[1] == match[2] or is_placeholder(match[secret])
@@ -90,36 +93,67 @@ def _curl(text: str) -> Iterator[Span]:
                 yield *match.span(secret), "curl-user"
 
 
-def _programs(text: str) -> Iterator[Span]:
-    folded = text.casefold()
-    for match in CLIENT.finditer(text) if " -" in text and any(name in text for name in CLIENTS) else ():
+def _programs(page: Page) -> Iterator[Span]:
+    for match in page.matches(CLIENT, page.places(*CLIENTS)):
         value = match.lastgroup or "bare"
         if not is_placeholder(match[value]):
             yield *match.span(value), "password"
-    for rule, pattern, needle in (("bundler", BUNDLER, "BUNDLE_"), ("password", PGPASS, ":")):
-        for match in pattern.finditer(text) if needle in text else ():
-            if not is_placeholder(match[1]):
-                yield *match.span(1), rule
-    for pattern in (CALL, SPOKEN) if any(word in folded for word in SPEAKING) else ():
-        for match in pattern.finditer(text):
-            if not is_placeholder(match[1]) and is_mixed(match[1]):
-                yield *match.span(1), "password"
 
 
-def _hashes(text: str) -> Iterator[Span]:
-    for match in HASHED.finditer(text) if "$" in text else ():
+def _calls(page: Page) -> Iterator[Span]:
+    for match in page.matches(CALL, page.places(*CALLS)):
+        if not is_placeholder(match[1]) and is_mixed(match[1]):
+            yield *match.span(1), "password"
+
+
+def _spoken(page: Page) -> Iterator[Span]:
+    for match in page.matches(SPOKEN, page.places(*SPEAKING)):
+        if not is_placeholder(match[1]) and is_mixed(match[1]):
+            yield *match.span(1), "password"
+
+
+def _bundler(page: Page) -> Iterator[Span]:
+    for match in BUNDLER.finditer(page.text):
+        if not is_placeholder(match[1]):
+            yield *match.span(1), "bundler"
+
+
+def _password_files(page: Page) -> Iterator[Span]:
+    """Lines of PostgreSQL's file of passwords: only where a port stands between two colons one is looked at."""
+    text, at = page.text, 0
+    while port := PORT.search(text, at):
+        match = PGPASS.match(text, text.rfind("\n", at, port.start()) + 1 or at)
+        if match and not is_placeholder(match[1]):
+            yield *match.span(1), "password"
+        at = text.find("\n", port.end()) + 1 or len(text)
+
+
+def _hashes(page: Page) -> Iterator[Span]:
+    for match in HASHED.finditer(page.text):
         yield *match.span(), "password-hash"
 
 
-def _aws(text: str) -> Iterator[Span]:
+def _aws(page: Page) -> Iterator[Span]:
     """The second half of a pair of keys has no form of its own: it is known by the first one beside it."""
-    for key in AWS_ID.finditer(text) if "AKIA" in text or "ASIA" in text else ():
+    text = page.text
+    for key in page.matches(AWS_ID, page.places("akia", "asia")):
         for match in AWS_SECRET.finditer(text, key.end(), key.end() + 200):
             if is_random(match[0], 40) and is_mixed(match[0]):
                 yield *match.span(), "aws"
 
 
-PLACES = (_urls, _headers, _curl, _programs, _hashes, _aws)
+PLACES: Ways = (
+    (_urls, ("://", "%3a%2f%2f")),
+    (_headers, ("authorization", "bearer", "cookie")),
+    (_curl, ("curl",)),
+    (_programs, (" -p", " -a ")),
+    (_calls, ("in(", "ate(", "auth(", "connect(")),
+    (_spoken, ("in as ", "in with ", "in using ", "credential")),
+    (_bundler, ("bundle_",)),
+    (_password_files, (":",)),
+    (_hashes, ("$",)),
+    (_aws, ("akia", "asia")),
+)
 
 
 def _is_basic(scheme: str | None, value: str) -> bool:

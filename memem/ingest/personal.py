@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.shapes import Span
+from memem.ingest.page import Page, Span
 
 EMAIL = re.compile(r"(?<![\w.+%/-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w@-])(?!:[\w~/])")
 AUTHOR = re.compile(
@@ -34,8 +34,9 @@ NAMED_ID = re.compile(
 )
 
 
-def find_personal(text: str) -> Iterator[Span]:
+def find_personal(page: Page) -> Iterator[Span]:
     """Personal data by its form, and by its check digits where it has some."""
+    text = page.text
     for match in EMAIL.finditer(text) if "@" in text else ():
         before = text[max(text.rfind("\n", 0, match.start()) + 1, match.start() - 160) : match.start()]
         if not AUTHOR.search(before) and not NOBODY.search(match[0]):

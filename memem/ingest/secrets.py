@@ -7,13 +7,12 @@ bounded, or an open end with nothing behind it, and literal at the front so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from memem.ingest.assigned import find_assigned
 from memem.ingest.logins import find_logins
+from memem.ingest.page import Finder, Page, Span
 from memem.ingest.personal import find_personal
 from memem.ingest.sealed import SealedStore
-from memem.ingest.shapes import Span, find_detected, find_pem, find_shapes
+from memem.ingest.shapes import find_detected, find_pem, find_shapes
 from memem.ingest.told import find_told
 from memem.ingest.wrapped import find_encoded, find_wrapped
 from memem.value import TYPE_CHECKING, Value
@@ -21,7 +20,6 @@ from memem.value import TYPE_CHECKING, Value
 if TYPE_CHECKING:
     from memem.config import Config
 
-Finder = Callable[[str], Iterator[Span]]
 FINDERS: tuple[Finder, ...] = (
     find_pem,
     find_shapes,
@@ -75,7 +73,10 @@ def _without(text: str, found: list[Span]) -> Redaction:
 
 def spans(text: str, finders: tuple[Finder, ...] = FINDERS) -> list[Span]:
     """Where the secrets of a text are: in its order, none overlapping another."""
-    found = sorted((start, end, order, rule) for order, find in enumerate(finders) for start, end, rule in find(text))
+    page = Page(text)
+    found = sorted(
+        (start, end, order, rule) for order, find in enumerate(finders) for start, end, rule in page.found(find)
+    )
     merged: list[tuple[int, int, int, str]] = []
     for span in found:
         if merged and span[0] < merged[-1][1]:

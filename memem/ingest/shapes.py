@@ -9,9 +9,8 @@ from typing import Any
 
 from memem.errors import NotReady
 from memem.ingest.judging import is_token
+from memem.ingest.page import Page, Span
 from memem.install import why_missing
-
-Span = tuple[int, int, str]  # start, end, rule
 
 # Not used of detect-secrets: keyword, npm, jwt and openai, whose patterns are quadratic or worse (46 s for 20 kB of
 # "secret_"); entropy, which takes git hashes; and patterns with groups, which tell a part or too much of the token.
@@ -76,9 +75,11 @@ QUANTITY = re.compile(r"\{[\d,]*\}")
 INNER = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^]]*\]")
 
 
-def find_pem(text: str) -> Iterator[Span]:
+def find_pem(page: Page) -> Iterator[Span]:
     """Private key blocks as a whole; one without its end reaches to the end of the text, a mere mention is left."""
-    at = 0
+    text, at = page.text, 0
+    if "PRIVATE KEY" not in text and "Private-Lines: " not in text:
+        return
     while begin := PEM_BEGIN.search(text, at):
         at = begin.end()
         if PEM_BODY.match(text, at):
@@ -95,26 +96,31 @@ def find_pem(text: str) -> Iterator[Span]:
             yield start, end.end(), "private-key"
 
 
-def find_shapes(text: str) -> Iterator[Span]:
+def find_shapes(page: Page) -> Iterator[Span]:
     """Tokens that show by their own form what they are."""
+    dense = page.dense
+    if not dense:
+        return
     for rule, needle, pattern in shapes():
-        if needle not in text:
-            continue
-        for match in pattern.finditer(text):
-            if is_token(text, *match.span()):
-                yield *match.span(), rule
+        if needle in dense:
+            for start, end in page.tokens(pattern):
+                if is_token(page.text, start, end):
+                    yield start, end, rule
 
 
-def find_detected(text: str) -> Iterator[Span]:
+def find_detected(page: Page) -> Iterator[Span]:
     """What detect-secrets finds, each grown to the end of its word: several of its patterns stop early."""
-    for needle, pattern in detectors():
-        if needle not in text:
+    known, dense = detectors(), page.dense
+    if not dense:
+        return
+    for needle, pattern in known:
+        if needle not in dense:
             continue
         end = 0
-        for match in pattern.finditer(text):
-            word = WORD.match(text, match.end()) if match.start() >= end else None
-            if word and is_token(text, match.start(), end := word.end()):
-                yield match.start(), end, "token"
+        for start, stop in page.tokens(pattern):
+            word = WORD.match(page.text, stop) if start >= end else None
+            if word and is_token(page.text, start, end := word.end()):
+                yield start, end, "token"
 
 
 @cache

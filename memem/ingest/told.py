@@ -6,15 +6,17 @@ import re
 from collections.abc import Iterator
 
 from memem.ingest.judging import HASH, is_mixed, is_placeholder, is_random, is_secret
-from memem.ingest.shapes import Span
+from memem.ingest.page import USES, Page, Span, Ways, places
 
 # Password in the languages that memem folds words of; the English names alone are `assigned`.
-FOREIGN = (
-    r"kennwort|passwort|mot[ ]de[ ]passe|contrase[ñn]a|senha|wachtwoord|has[łl]o|parola|l[öo]senord|пароль|密码|密碼"
-    r"|口令|パスワード|비밀번호"
+FOREIGN_NAMES = (
+    "kennwort|passwort|mot de passe|contraseña|contrasena|senha|wachtwoord|hasło|haslo|parola|lösenord|losenord"
+    "|пароль|密码|密碼|口令|パスワード|비밀번호"
 )
+FOREIGN = tuple(FOREIGN_NAMES.split("|"))
 TOLD = re.compile(
-    rf"""(?i)(?<![a-z])(?:(?P<foreign>{FOREIGN})|(?P<password>password|passwd|passphrase|passcode)
+    rf"""(?i)(?<![a-z])(?:(?P<foreign>{FOREIGN_NAMES.replace(" ", "[ ]")})
+    |(?P<password>password|passwd|passphrase|passcode)
     |(?P<secret>(?:api|access|private|secret|signing|auth)[ _-]?key|token|secret|credential))s?["'`*_\])]{{0,3}}
     (?:[ ](?:for|of|to|on|in|at|from|für|de|del|du)[ ](?:[\w.'-]{{1,20}}[ ]){{1,5}}?(?:is|was|are|ist|est|es)[ ]?:?[ ]
     |[ \t]{{0,40}}\|[ \t]{{0,40}}                       # a cell of a table
@@ -24,26 +26,14 @@ TOLD = re.compile(
     ["'`*]{{0,2}}(?P<value>[^\s"'`<>|]{{5,200}})""",
     re.VERBOSE,
 )
-ENGLISH = (
-    "pass",
-    "key",
-    "token",
-    "secret",
-    "cred",
-    "kennwort",
-    "contrasena",
-    "senha",
-    "wachtwoord",
-    "haslo",
-    "parola",
-    "losenord",
-)
+NAMED = ("password", "passwd", "passphrase", "passcode", "passwort", "token", "secret", "credential", *USES)
+FOREIGN_IN_ASCII = tuple(word for word in FOREIGN if word.isascii())
 LIST = re.compile(
     r"""(?i)(?:(?P<password>passwords|passphrases)|(?P<secret>tokens|secrets|api[_-]?keys|access[_-]?keys))["']?
     [ \t]{0,4}[:=][ \t]{0,4}(?:(?P<flow>\[)|(?=\r?\n[ \t]{0,40}-[ ]))""",
     re.VERBOSE,
 )
-LISTED = ("passwords", "passphrases", "tokens", "secrets", "keys")
+LISTED = ("passwords", "passphrases", "tokens", "secrets", "api", "access")
 FLOW_ITEM = re.compile(r"""[\s,]{0,80}["']([^"'\n]{1,2000})["']""")
 BLOCK_ITEM = re.compile(r"""\r?\n[ \t]{0,40}-[ ]{1,4}["']?([^\s"'\n]{1,2000})["']?[ \t]{0,20}(?=\r?\n|\Z)""")
 MOST_ITEMS = 500
@@ -61,6 +51,9 @@ SERVICES = """
 OF_SERVICE = re.compile(
     r"""(?P<of>[\w.-]{0,30})["']?[ \t]{0,4}(?::=|=>|[:=])[ \t]{0,4}["'`]?(?P<value>[\w=+/-]{14,200})(?![\w=+/.(\[-])"""
 )
+# What stands before the value of one, and how far behind the beginning of the name that may be.
+GIVEN = re.compile(r"""[:=](?=[=>]?[ \t]{0,4}["'`]?[\w=+/-]{14})""")
+SERVICE_LONGEST = 48
 PUBLIC = re.compile(
     r"(?i)url|uri|host|org|project|sha|hash|digest|version|commit|ref|team|channel|account_?id|zone|event"
 )
@@ -76,17 +69,15 @@ DATA = re.compile(r"(?m)^(?:data|stringData):[ \t\r]{0,4}\n((?:(?:[ \t][^\n]{0,8
 ENTRY = re.compile(r"(?m)^[ \t]{1,40}[\w.-]{1,200}:[ \t]{1,40}[\"']?([^\s\"'|>][^\n\"']{2,8000}?)[\"']?[ \t\r]{0,4}$")
 
 
-def find_told(text: str) -> Iterator[Span]:
+def find_told(page: Page) -> Iterator[Span]:
     """Passwords and tokens in prose, tables, lists, manifests of Kubernetes, and beside the name of a service."""
-    for way in WAYS:
-        yield from way(text)
+    yield from _sentences(page)
+    yield from page.ask(WAYS)
 
 
-def _sentences(text: str) -> Iterator[Span]:
-    folded = text.casefold()
-    if text.isascii() and not any(stem in folded for stem in ENGLISH):
-        return
-    for match in TOLD.finditer(text):
+def _sentences(page: Page) -> Iterator[Span]:
+    foreign = page.places(*(FOREIGN_IN_ASCII if page.text.isascii() else FOREIGN))
+    for match in page.matches(TOLD, sorted([*page.named(*NAMED), *foreign])):
         kind = "secret" if match["secret"] else "password"
         value = match["value"].rstrip(".,;:)]}*")
         if match["foreign"]:
@@ -99,9 +90,9 @@ def _sentences(text: str) -> Iterator[Span]:
             yield match.start("value"), match.start("value") + len(value), kind
 
 
-def _lists(text: str) -> Iterator[Span]:
-    folded, at = text.casefold(), 0
-    for head in LIST.finditer(text) if any(name in folded for name in LISTED) else ():
+def _lists(page: Page) -> Iterator[Span]:
+    text, at = page.text, 0
+    for head in page.matches(LIST, page.named(*LISTED)):
         kind = head.lastgroup if head.lastgroup != "flow" else ("password" if head["password"] else "secret")
         if head.start() < at:
             continue
@@ -115,12 +106,13 @@ def _lists(text: str) -> Iterator[Span]:
                 yield *item.span(1), kind or "secret"
 
 
-def _services(text: str) -> Iterator[Span]:
-    folded = text.lower()
-    if len(folded) != len(text):  # a few capitals beyond ASCII grow when they are folded
-        return
-    names = (at for name in SERVICES for at in _places(name, folded))
-    for match in filter(None, (OF_SERVICE.match(text, at) for at in names)):
+def _services(page: Page) -> Iterator[Span]:
+    text, folded = page.text, page.folded
+    given = [match.start() for match in GIVEN.finditer(text)] if page.dense else []
+    few = len(given) * SERVICE_LONGEST < len(text)
+    before = "\n".join(folded[max(0, at - SERVICE_LONGEST) : at] for at in given) if few else folded
+    names = [name for name in SERVICES if name in before] if given else []
+    for match in filter(None, (OF_SERVICE.match(text, at) for name in names for at in _ends(name, folded))):
         value = match["value"]
         if PUBLIC.search(match["of"]) or not is_random(value, 14):
             continue
@@ -129,22 +121,19 @@ def _services(text: str) -> Iterator[Span]:
             yield *match.span("value"), "service-key"
 
 
-def _places(name: str, text: str) -> Iterator[int]:
-    """Where a name ends in a text."""
-    at = text.find(name)
-    while at >= 0:
-        if not text[at - 1 : at].isalpha():
-            yield at + len(name)
-        at = text.find(name, at + len(name))
+def _ends(name: str, text: str) -> Iterator[int]:
+    """Where a name ends that stands alone before."""
+    return (at + len(name) for at in places(name, text) if not text[at - 1 : at].isalpha())
 
 
-def _phrases(text: str) -> Iterator[Span]:
-    if any(word in text.casefold() for word in ("seed", "recovery", "mnemonic")):
-        yield from ((*match.span(1), "seed-phrase") for match in PHRASE.finditer(text))
+def _phrases(page: Page) -> Iterator[Span]:
+    for match in page.matches(PHRASE, page.places("seed", "recovery", "mnemonic")):
+        yield *match.span(1), "seed-phrase"
 
 
-def _manifests(text: str) -> Iterator[Span]:
-    if "kind:" not in text or not MANIFEST.search(text):
+def _manifests(page: Page) -> Iterator[Span]:
+    text = page.text
+    if "\nkind:" not in text and not text.startswith("kind:"):
         return
     at = 0
     for end in [*(match.start() for match in DOCUMENT.finditer(text)), len(text)]:
@@ -160,4 +149,9 @@ def _is_strong(kind: str, value: str) -> bool:
     return is_random(value, 16) or (kind == "password" and is_mixed(value) and not is_placeholder(value))
 
 
-WAYS = (_sentences, _lists, _services, _phrases, _manifests)
+WAYS: Ways = (
+    (_lists, ("passwords", "passphrases", "tokens", "secrets", "keys")),
+    (_services, (":", "=")),
+    (_phrases, ("seed", "recovery", "mnemonic")),
+    (_manifests, ("kind:",)),
+)

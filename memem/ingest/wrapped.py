@@ -5,87 +5,133 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from memem.ingest.assigned import find_assigned
 from memem.ingest.judging import HASH, is_slug
 from memem.ingest.logins import find_logins
-from memem.ingest.shapes import Span, find_detected, find_pem, find_shapes
+from memem.ingest.page import Finder, Page, Span
+from memem.ingest.shapes import find_detected, find_pem, find_shapes
 
-BREAK = re.compile(
-    r"""(?<=[\w.+/=-])(["']?[ \t]{0,2}[\\+]?)\r?\n[ \t]{0,40}[+>\#*|]?[ \t]{0,4}["']?
-    ([\w.+/=-]{4,200})(?=["'`,;)\]}\\]{0,3}(?:\s|\Z))""",
+# A line whose first word is all of what may go on a token. Most lines of prose begin with a short word of letters,
+# which is none, unless a quote, a plus or a backslash ends the line before.
+NEXT = re.compile(
+    r"""\n(?:(?![ \t]{0,40}[+>\#*|]?[ \t]{0,4}["']?[A-Za-z]{4,11}(?![\w.+/=-]))
+    |(?<=["'\\+ \t\r]\n)(?:(?<=["'\\+]\n)|(?<=["'\\+]\r\n)
+    |(?<=["'][ \t]\n)|(?<=["'][ \t]\r\n)|(?<=["'][ \t]{2}\n)|(?<=["'][ \t]{2}\r\n)))
+    [ \t]{0,40}[+>\#*|]?[ \t]{0,4}["']?([\w.+/=-]{4,200})(?=["'`,;)\]}\\]{0,3}(?:\s|\Z))""",
     re.VERBOSE,
 )
-# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up.
+LAST = re.compile(r"""(?<=[\w.+/=-])(["']?[ \t]{0,2}[\\+]?)\r?\Z""")
+LAST_LONGEST = 5
+# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up; whether a word goes
+# on behind them is a group, because escapes also end like a word: each would be tried anew where none goes on.
 GAP = re.compile(
-    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])+
-    (?=[\w.+/=-])""",
+    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])++
+    (?P<goes_on>(?=[\w.+/=-]))?""",
     re.VERBOSE,
 )
+GAPS = ("\x1b[", "=\n", "=\r\n", '"+', '" +', "'+", "' +")
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+BLANK = re.compile(r"\s")
 BASE64_RUN = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{24,}+={0,2}")
 BASE64_URL = re.compile(r"(?<![\w-])(?=[\w]{0,4000}-|[A-Za-z0-9-]{0,4000}_)[\w-]{24,}+={0,2}")
 BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,}+\s{1,3}[ \t>]{0,40}+)++[A-Za-z0-9+/]*+={0,2}")
 HEX_RUN = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){16,}+(?![0-9A-Za-z])")
+LONG, LONGER = re.compile("[A-Za-z0-9+/_-]{24}"), re.compile("[A-Za-z0-9+/]{40}")  # words that can be of such a form
 URL_SAFE = str.maketrans("-_", "+/")
 BLANKS = re.compile(r"[\s>]+")
 DEEPEST = 2
 
-Finder = Callable[[str], Iterator[Span]]
 TOKENS: tuple[Finder, ...] = (find_shapes, find_detected)
 PLAIN: tuple[Finder, ...] = (find_pem, *TOKENS, find_logins, find_assigned)
 
 
-def find_wrapped(text: str) -> Iterator[Span]:
+def find_wrapped(page: Page) -> Iterator[Span]:
     """Tokens broken over two or more lines, or by something invisible: found where the breaks are taken out."""
-    gaps = [gap.span() for gap in GAP.finditer(text)]
-    if gaps:
-        yield from _across(text, gaps)
-    breaks = [b for b in BREAK.finditer(text) if b[1].strip() or not is_slug(b[2])]
-    whole = [span for find in TOKENS for span in find(text)] if breaks else []
+    text = page.text
+    invisible = () if text.isascii() else (match.start() for match in INVISIBLE.finditer(text))
+    if gaps := sorted([*page.places(*GAPS), *invisible]):
+        yield from _across(text, (gap.span() for gap in page.matches(GAP, gaps) if gap["goes_on"] is not None))
+    breaks = list(_breaks(text))
+    whole = [span for find in TOKENS for span in page.found(find)] if breaks else []
     starts, ends = {start for start, _, _ in whole}, {end for _, end, _ in whole}
     # The next line is its own token, or a hash behind a token that is complete without it.
     taken = [
-        (b.start(), b.start(2))
-        for b in breaks
-        if b.start(2) not in starts and (b[1].strip() or b.start() not in ends or not HASH.match(b[2]))
+        (start, end)
+        for start, end, joint, word in breaks
+        if end not in starts and (joint or start not in ends or not HASH.match(word))
     ]
-    if taken:
-        yield from _across(text, taken)
+    yield from _across(text, taken)
 
 
-def _across(text: str, gaps: list[tuple[int, int]]) -> Iterator[Span]:
+def _breaks(text: str) -> Iterator[tuple[int, int, str, str]]:
+    """Where a line ends and the next may go on with its last word, what marks that, and the word that it goes on with.
+
+    A word of prose goes on with nothing, if no mark says so.
+    """
+    end = 0
+    for following in NEXT.finditer(text):
+        at = following.start()
+        last = LAST.search(text, max(end, at - LAST_LONGEST), at)
+        if last:
+            end = following.end()
+            joint = last[1].strip()
+            if joint or not is_slug(following[1]):
+                yield last.start(), following.start(1), joint, following[1]
+
+
+def _across(text: str, gaps: Iterable[tuple[int, int]]) -> Iterator[Span]:
     """Tokens of the text without those gaps that reach over one of them."""
-    parts, joints, offsets, at = [], [0], [0], 0
+    parts: list[str] = []
+    begins, joints = array("q"), array("q", [0])  # of each part: where it stood, and where it ends now
+
+    def keep(start: int, end: int) -> None:
+        """Keep what a token over a gap can hold of the text between two: no blank, so its first and its last word."""
+        blank = BLANK.search(text, start, end)
+        rest = text[blank.start() : end] if blank else ""
+        last = 0 if rest[-1:].isspace() else len(rest.rsplit(None, 1)[-1]) if blank else 0
+        for begin, stop in ((start, blank.end()), (end - last - 1, end)) if blank else ((start, end),):
+            parts.append(text[begin:stop])
+            begins.append(begin)
+            joints.append(joints[-1] + stop - begin)
+
+    at = 0
     for start, end in gaps:
-        parts.append(text[at:start])
+        keep(at, start)
         at = end
-        joints.append(joints[-1] + len(parts[-1]))
-        offsets.append(at)
-    joined = "".join(parts) + text[at:]
+    if not at:
+        return
+    keep(at, len(text))
+    joined = Page("".join(parts))
     for find in TOKENS:
         for start, end, rule in find(joined):
             first, last = bisect_right(joints, start) - 1, bisect_right(joints, end - 1) - 1
             if first != last:
-                yield offsets[first] + start - joints[first], offsets[last] + end - joints[last], rule
+                yield begins[first] + start - joints[first], begins[last] + end - joints[last], rule
 
 
-def find_encoded(text: str) -> Iterator[Span]:
+def find_encoded(page: Page) -> Iterator[Span]:
     """Base64 and hexadecimal of a text in which one of the other finders sees a secret."""
-    yield from _encoded(text, DEEPEST)
+    yield from _encoded(page, DEEPEST)
 
 
-def _encoded(text: str, deep: int) -> Iterator[Span]:
-    for form, read in FORMS:
-        for run in form.finditer(text):
-            inner = read(run[0])
-            found = next(_within(inner, deep), None) if inner else None
-            if found:
-                yield *run.span(), found[2]
+def _encoded(page: Page, deep: int) -> Iterator[Span]:
+    if not LONG.search(page.dense):
+        return
+    runs = [(*place, read) for form, read in FORMS for place in page.tokens(form)]
+    if LONGER.search(page.dense):
+        runs += [(*lines.span(), _base64_lines) for lines in BASE64_LINES.finditer(page.text)]
+    for start, end, read in runs:
+        inner = read(page.text[start:end])
+        found = next(_within(Page(inner), deep), None) if inner else None
+        if found:
+            yield start, end, found[2]
 
 
-def _within(inner: str, deep: int) -> Iterator[Span]:
+def _within(inner: Page, deep: int) -> Iterator[Span]:
     for find in PLAIN:
         yield from find(inner)
     if deep > 1:
@@ -124,6 +170,5 @@ def _text(data: bytes) -> str:
 FORMS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (BASE64_RUN, _base64),
     (BASE64_URL, _base64_url),
-    (BASE64_LINES, _base64_lines),
     (HEX_RUN, _hexadecimal),
 )

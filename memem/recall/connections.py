@@ -27,6 +27,15 @@ def neighbors(start: Memory, reached: Sequence[Reached]) -> str:
     return "\n".join([head, *(_line(memory, edge) for memory, edge, _ in reached)])
 
 
+def unsettled(notes: int) -> str:
+    """What is told below an answer while edges are missing, or nothing."""
+    if not notes:
+        return ""
+    return (
+        f"\n({notes} memories are not connected yet: ask again in a while, or make it so now with memem graph rebuild)"
+    )
+
+
 def walk(reached: Sequence[Reached], budget: int = WALK_BUDGET) -> str:
     """A walk through the graph, as far as the budget (UTF-16 units) reaches; each step is indented by its distance."""
     if not reached:

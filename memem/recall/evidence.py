@@ -1,22 +1,24 @@
 """Is a memory about the prompt, or do they share a word by chance? The floor below which recall stays silent.
 
-Two figures, after experiments on LoCoMo, BEAM and coding sessions (where their sum separated best): the share of
-the prompt's information that a memory holds, and the matched information beyond what chance would match in a store
-of this size. A small store cannot tell rare words from common ones, so every count starts from a background corpus.
+Three figures, after experiments on LoCoMo, BEAM and coding sessions (where their sum separated best): the share of
+the prompt's information that a memory holds, the matched information beyond what chance would match in a store of
+this size, and how often words that follow each other in the prompt do so in the memory. A small store cannot tell
+rare words from common ones, so every count starts from a background corpus.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import exp, lgamma, log
 
 from memem.index.reader import COUNT_CAP
 from memem.index.schema import AUTOMATIC
 from memem.models import Candidate
-from memem.text import COMMON_WORDS, Terms, query_terms
+from memem.text import COMMON_WORDS, Terms, query_terms, terms
 from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from memem.index.reader import Index
     from memem.models import Scope
@@ -32,12 +34,15 @@ _COVERAGE_WEIGHT = 2.4
 _SURPRISE_WEIGHT = 0.5
 _LEAST_SURPRISE = -1.5
 _LEAST_COVERAGE = 0.15
-_UNSEEN_WEIGHT = 0.7
+_PAIR_WEIGHT = 1.3
+_MOST_PAIRS = 4
+_BESIDE = 2  # one word, or the parts of an identifier as one, may stand between two words of a pair
+_PAIRS_READ = 6000  # characters of a memory
 _LONG_NOTE = 400  # characters from which on a note holds words by chance
-FLOOR = 1.6  # in a small store
-_FLOOR_GROWTH = 0.6
-_SMALL_STORE = 100
-_LARGEST_MEASURED = 1000  # notes up to which the growth was measured
+FLOOR = 1.55  # in a small project
+_FLOOR_GROWTH = 1.0
+_SMALL = 100  # notes
+_LARGEST_MEASURED = 2400  # notes up to which the growth was measured
 
 
 class Prompt(Value):
@@ -46,6 +51,8 @@ class Prompt(Value):
     information: dict[str, float]
     compounds: tuple[str, ...]
     notes: int
+    pairs: frozenset[tuple[str, str]] = frozenset()  # words that follow each other, but for what tells nothing
+    unused: frozenset[str] = frozenset()  # words that no note holds: they tell, but find nothing
 
     @property
     def total(self) -> float:
@@ -55,11 +62,13 @@ class Prompt(Value):
 
 def weigh(text: str, index: Index) -> Prompt:
     """Weigh the words of a prompt by how rarely the store and the background use them."""
-    terms = query_terms(text[:_PROMPT_CHARACTERS])
+    text = text[:_PROMPT_CHARACTERS]
+    asked = query_terms(text)
     notes = index.size() + _BACKGROUND_NOTES
     information: dict[str, float] = {}
+    unused: set[str] = set()
     roots: dict[str, str] = {}
-    for word in terms.words:
+    for word in asked.words:
         # "redacts redacted" is one piece of evidence, not two; the index stems them alike as well.
         if roots.setdefault(root(word), word) != word:
             continue
@@ -67,11 +76,28 @@ def weigh(text: str, index: Index) -> Prompt:
         counted = index.count(word)
         # A word of so many notes is a stop word of this store: it tells nothing, and looking for it is slow.
         if counted < COUNT_CAP:
-            # A word that no note uses may be the topic, or just how somebody talks: it counts half.
-            weight = 1.0 if counted else _UNSEEN_WEIGHT
-            information[word] = weight * log((notes + 1) / (counted + share * _BACKGROUND_NOTES + 0.5))
+            if not counted:
+                unused.add(word)
+            information[word] = log((notes + 1) / (counted + share * _BACKGROUND_NOTES + 0.5))
     ordered = dict(sorted(information.items(), key=lambda item: -item[1]))
-    return Prompt(information=ordered, compounds=terms.compounds, notes=notes)
+    return Prompt(
+        information=ordered,
+        compounds=asked.compounds,
+        notes=notes,
+        pairs=_pairs(text, ordered),
+        unused=frozenset(unused),
+    )
+
+
+def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
+    known = {root(word): word for word in words}
+    said = [known[stem] for stem in map(root, terms(text)) if stem in known]
+    return frozenset((one, other) for one, other in pairwise(said) if one != other and not _are_pieces(one, other))
+
+
+def _are_pieces(one: str, other: str) -> bool:
+    """Whether both may be pieces of one word, in a script that is cut into pieces: those always follow each other."""
+    return not one.isascii() and not other.isascii() and max(len(one), len(other)) <= 2
 
 
 def root(word: str) -> str:
@@ -110,7 +136,8 @@ def sifted(text: str, index: Index, scope: Scope) -> tuple[list[Candidate], dict
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
     found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
     evidence = _judged(prompt, index, found)
-    least = floor(prompt.notes - _BACKGROUND_NOTES)
+    # Of its own notes: those of other projects cannot match, so they are no chances for a better one.
+    least = floor(index.size_of(scope, _LARGEST_MEASURED)) if found else 0.0
     return [candidate for candidate in found if evidence[candidate.row].score >= least], evidence
 
 
@@ -121,19 +148,41 @@ def judged(text: str, index: Index, found: Sequence[Candidate]) -> dict[int, Evi
 
 def _judged(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[int, Evidence]:
     matches = _matches(prompt, index, found) if found else {}
-    return {candidate.row: _weighed(candidate, prompt, matches[candidate.row]) for candidate in found}
+    weighed = {}
+    for candidate in found:
+        matched = matches[candidate.row]
+        weighed[candidate.row] = _weighed(candidate, prompt, matched, _beside(candidate, prompt, matched))
+    return weighed
+
+
+def _beside(candidate: Candidate, prompt: Prompt, matched: list[str]) -> int:
+    """How many pairs of the prompt stand beside each other in a memory as well."""
+    pairs = [pair for pair in prompt.pairs if pair[0] in matched and pair[1] in matched]
+    if not pairs:
+        return 0
+    places: dict[str, list[int]] = {root(word): [] for pair in pairs for word in pair}
+    heads = {stem[:3] for stem in places}  # a root begins as its word does, which is quicker to look at
+    for at, term in enumerate(terms(f"{candidate.memory.title}\n{candidate.memory.body[:_PAIRS_READ]}")):
+        if term[:3] in heads and (stem := root(term)) in places:
+            places[stem].append(at)
+    return sum(
+        any(0 < second - first <= _BESIDE for first in places[root(one)] for second in places[root(other)])
+        for one, other in pairs
+    )
 
 
 def floor(notes: int) -> float:
-    """The score that a memory needs in a store of so many notes: the best of many chance matches is a better one."""
-    return FLOOR + _FLOOR_GROWTH * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL_STORE)
+    """The score that a memory needs among so many notes: the best of many chance matches is a better one."""
+    return FLOOR + _FLOOR_GROWTH * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL)
 
 
 def _search_words(prompt: Prompt) -> tuple[str, ...]:
-    """The rarest words, as long as few notes use them: those that most notes use find everything, slowly."""
+    """The rarest words that notes use, as long as few do: those that most notes use find everything, slowly."""
     words: list[str] = []
     postings = 0.0
     for word, information in prompt.information.items():
+        if word in prompt.unused:
+            continue
         postings += prompt.notes * exp(-information)
         if len(words) >= _SEARCH_WORDS or (words and postings > _MOST_POSTINGS):
             break
@@ -150,7 +199,7 @@ def _matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[i
     return matches
 
 
-def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Evidence:
+def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str], beside: int) -> Evidence:
     # A text of ten times as many words holds any of them ten times as often: the excess is no evidence.
     length = len(candidate.memory.title) + len(candidate.memory.body)
     excess = max(0.0, log(length / _LONG_NOTE)) if length else 0.0
@@ -167,6 +216,7 @@ def _weighed(candidate: Candidate, prompt: Prompt, matched: list[str]) -> Eviden
     score = _COVERAGE_WEIGHT * coverage + _SURPRISE_WEIGHT * max(surprise, least)
     if coverage < _LEAST_COVERAGE:  # words of one trade keep company: in a long prompt some always match
         score = 0.0
+    score += _PAIR_WEIGHT * min(beside, _MOST_PAIRS)
     reasons = (f"matches {', '.join(matched[:6])}", f"covers {coverage:.0%}")
     return Evidence(score=score, matched=frozenset(matched), reasons=reasons)
 

@@ -78,7 +78,7 @@ def neighbors(memem: Memem, arguments: Arguments) -> str:
 
     history = arguments.get("include_history", False)
     start, found = graph.neighbors(memem, arguments["memory_id"], arguments["limit"], history=history)
-    return connections.neighbors(start, _reached(found))
+    return connections.neighbors(start, _reached(found)) + connections.unsettled(graph.unsettled(memem))
 
 
 def explore(memem: Memem, arguments: Arguments) -> str:
@@ -88,7 +88,7 @@ def explore(memem: Memem, arguments: Arguments) -> str:
 
     start, scope = arguments["start"], arguments.get("scope_id", "")
     found = graph.explore(memem, start, scope, depth=arguments["depth"], limit=arguments["limit"])
-    return connections.walk(_reached(found))
+    return connections.walk(_reached(found)) + connections.unsettled(graph.unsettled(memem))
 
 
 def connect(memem: Memem, arguments: Arguments) -> str:
@@ -106,7 +106,7 @@ def audit(memem: Memem, arguments: Arguments) -> str:
     from memem import graph
     from memem.recall import connections
 
-    return connections.flaws(graph.audit(memem))
+    return connections.flaws(graph.audit(memem)) + connections.unsettled(graph.unsettled(memem))
 
 
 def rebuild(memem: Memem, arguments: Arguments) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -78,6 +78,7 @@ def sizes(state: str) -> Sizes:
     return Sizes(sessions=len(files), bytes=sum(files), index_bytes=sum(index))
 
 
+@lru_cache(maxsize=20_000)  # every search asks it of every transcript
 def source_key(path: str) -> str:
     """What a transcript's path, which is absolute, is known by in the archive."""
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]

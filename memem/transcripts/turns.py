@@ -172,8 +172,9 @@ class Turns:
 
     def reached(self) -> dict[str, tuple[int, int]]:
         """Inode and offset of every source, as fast as a search needs it; the offset is -1 for what is never kept."""
-        rows = self.connection.execute(_REACHED, (_NONE,))
-        return {source: (inode, offset) for source, inode, offset in rows}
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # plain tuples, of which there are many
+        return {source: (inode, offset) for source, inode, offset in cursor.execute(_REACHED, (_NONE,))}
 
     @property
     def whole(self) -> bool:
@@ -325,41 +326,43 @@ class Turns:
 
     def _heard(self, words: list[str], within: str, turns: int) -> tuple[list[str], frozenset[int]]:
         """The words that are topics, and the turns of the one speaker whom another names."""
-        spoken = {word: self._holding("speaker", word, within, turns) for word in words}
-        names = [word for word in words if len(spoken[word]) > _SPEAKER_SHARE * turns]
+        spoken = f"{within}speaker : ({' OR '.join(map(quote, words))})"
+        if not words or self._count(spoken, turns) <= _SPEAKER_SHARE * turns:  # most sessions name no speakers
+            return words, frozenset()
+        names = [word for word in words if self._count(_in("speaker", word, within), turns) > _SPEAKER_SHARE * turns]
         topics = [word for word in words if word not in names]
-        rows = spoken[names[0]] if len(names) == 1 else ()
+        rows = self._holding(_in("speaker", names[0], within), turns) if len(names) == 1 else ()
         return topics or words, frozenset(row for row, _ in rows)
 
     def _telling(self, words: Iterable[str], within: str) -> list[ranking.Word]:
         """The words that are there, rarest first. Those that are everywhere are left out when there are rarer ones:
         they tell next to nothing, and take longest."""
-        found = []
-        for word in words:
-            for column, weight in (("said", 1.0), ("done", ranking.WEIGHTS["done"])):
-                if rows := self._holding(column, word, within, _MOST_ROWS + 1):
-                    found.append(ranking.Word(rows=rows, weight=weight))
-        found.sort(key=lambda word: len(word.rows))
+        weights = (("said", 1.0), ("done", ranking.WEIGHTS["done"]))
+        asked = [(_in(column, word, within), weight) for word in words for column, weight in weights]
+        # Counted first: most of the rows of common words would be fetched for nothing.
+        counted = sorted(((self._count(match, _MOST_ROWS + 1), match, weight) for match, weight in asked), key=_first)
         total = 0
         chosen: list[ranking.Word] = []
-        for held in found:
-            total += len(held.rows)
+        for count, match, weight in counted:
+            total += count
             if total > _MOST_ROWS and chosen:
                 break
-            chosen.append(held)
+            if count:
+                chosen.append(ranking.Word(rows=self._holding(match, _MOST_ROWS + 1), weight=weight))
         return chosen
 
-    def _holding(self, column: str, word: str, within: str, most: int) -> tuple[tuple[int, int], ...]:
-        match = f"{within}{column} : {quote(word)}"
-        return tuple((row, words) for row, words in self.connection.execute(_HOLDING, (match, most)))
+    def _holding(self, match: str, most: int) -> tuple[tuple[int, int], ...]:
+        cursor = self.connection.cursor()
+        cursor.row_factory = None  # plain tuples, of which there are many
+        return tuple(cursor.execute(_HOLDING, (match, most)))
 
-    def _count(self, word: str, most: int) -> int:
-        return int(self.connection.execute(_COUNT, (f"{{said done}} : {quote(word)}", most)).fetchone()[0])
+    def _count(self, match: str, most: int) -> int:
+        return int(self.connection.execute(_COUNT, (match, most)).fetchone()[0])
 
     def worth(self, word: str) -> float:
         """How much a word tells: its inverse document frequency, as BM25 counts it."""
         total = int(self.connection.execute("SELECT count(*) FROM turns").fetchone()[0])
-        held = self._count(word, total)
+        held = self._count(_in("{said done}", word, ""), total)
         return max(math.log((total - held + 0.5) / (held + 0.5)), 0.0)
 
     def _archive(self, name: str) -> int:
@@ -371,6 +374,14 @@ class Turns:
         self.connection.execute("INSERT OR IGNORE INTO folders (folder, project) VALUES (?, ?)", values)
         found = self.connection.execute("SELECT id FROM folders WHERE folder = ? AND project = ?", values).fetchone()
         return int(found[0])
+
+
+def _in(column: str, word: str, within: str) -> str:
+    return f"{within}{column} : {quote(word)}"
+
+
+def _first(row: tuple[int, str, float]) -> int:
+    return row[0]
 
 
 def _folder_term(number: int) -> str:

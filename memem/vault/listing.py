@@ -25,14 +25,14 @@ class File(Value):
     problem: str = ""
 
 
-def differing(root: str, known: Mapping[str, str]) -> tuple[list[File], list[str]]:
-    """The note files below a folder that do not have the etag by which they are known, and the paths of those that do.
+def differing(root: str, known: Mapping[str, str]) -> tuple[list[File], dict[str, str]]:
+    """The note files below a folder that do not have the etag by which they are known, and what of `known` is not so.
 
     In no order. Hidden folders, links and special files are not followed. Raises OSError: the folder itself cannot be
     listed.
     """
-    same: list[str] = []
-    return list(_walk(root, "", known, same)), same
+    unmet = dict(known)
+    return list(_walk(root, "", unmet)), unmet
 
 
 def is_note(path: str) -> bool:
@@ -42,61 +42,68 @@ def is_note(path: str) -> bool:
     return shown and name.endswith(".md") and name not in _GENERATED_FILES
 
 
-def _walk(root: str, folder: str, known: Mapping[str, str], same: list[str]) -> Iterator[File]:
+def _walk(root: str, folder: str, unmet: dict[str, str]) -> Iterator[File]:
     try:
-        folders, files = _listing(root, folder, known, same)
+        handle = os.open(f"{root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = _unlike(handle, folder, os.listdir(handle), unmet)  # noqa: PTH208 - pathlib knows no handles
+            listed = [_listed(handle, folder, name) for name in sorted(found)]
+        finally:
+            os.close(handle)
     except OSError as error:
         if not folder:
             raise
         yield File(path=_printable(folder), etag="", problem=f"cannot be listed ({error.strerror})")
         return
-    yield from files
-    for name in folders:
-        yield from _walk(root, f"{folder}{name}/", known, same)
+    yield from (file for file in listed if isinstance(file, File))
+    for name in listed:
+        if isinstance(name, str):
+            yield from _walk(root, f"{folder}{name}/", unmet)
 
 
-def _listing(root: str, folder: str, known: Mapping[str, str], same: list[str]) -> tuple[list[str], list[File]]:
-    """The folders in a folder, and its notes but those that are as they are known, whose paths go to `same`.
+def _unlike(handle: int, folder: str, names: list[str], unmet: dict[str, str]) -> list[str]:
+    """The names in a folder but those of notes that are as they are known, which are no longer `unmet`.
 
-    Relative to the folder's handle a stat costs a fifth less than by its path, and there are many.
+    Of all notes at every sync: a stat relative to the folder's handle costs a third less than by its path, and what
+    has the etag that is known of a note need not be asked what it is.
     """
-    handle = os.open(f"{root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    folders: list[str] = []
-    files: list[File] = []
-    try:
-        for entry in sorted(os.scandir(handle), key=lambda entry: entry.name):
-            name = entry.name
-            if name.startswith("."):
-                if name.endswith(".md.icloud"):
-                    files.append(File(path=f"{folder}{name[1:-7]}", etag="placeholder", problem="not downloaded yet"))
-            elif entry.is_dir(follow_symlinks=False):
-                folders.append(name)
-            elif name.endswith(".md") and name not in _GENERATED_FILES:
-                file = _listed(entry, folder + name, known.get(folder + name))
-                if file:
-                    files.append(file)
-                else:
-                    same.append(folder + name)
-    finally:
-        os.close(handle)
-    return folders, files
+    stat_ = os.stat
+    found: list[str] = []
+    for name in names:
+        path = folder + name
+        tag = unmet.get(path)
+        if tag is not None:
+            try:
+                if etag(stat_(name, dir_fd=handle, follow_symlinks=False)) == tag:
+                    del unmet[path]
+                    continue
+            except OSError:
+                pass  # gone by now, or not to be read: told like all others
+        found.append(name)
+    return found
 
 
-def _listed(entry: os.DirEntry[str], path: str, known: str | None) -> File | None:
-    """A note as it is there, or None if it has the etag by which it is known."""
-    if not path.isascii() and path != _printable(path):
-        return File(path=_printable(path), etag="", problem="its name is no UTF-8: rename it")
+def _listed(handle: int, folder: str, name: str) -> File | str | None:
+    """What a name in a folder is: a note as it is there, another folder by its name, or nothing of ours."""
+    path = folder + name
+    if name.startswith("."):
+        if not name.endswith(".md.icloud"):
+            return None
+        return File(path=f"{folder}{name[1:-7]}", etag="placeholder", problem="not downloaded yet")
     try:
-        info = entry.stat(follow_symlinks=False)
+        info = os.stat(name, dir_fd=handle, follow_symlinks=False)
     except OSError as error:
-        return File(path=path, etag="", problem=f"cannot be read ({error.strerror})")
-    tag = etag(info)
-    if tag == known:
+        return File(path=path, etag="", problem=f"cannot be read ({error.strerror})") if is_note(name) else None
+    if stat.S_ISDIR(info.st_mode):
+        return name
+    if not is_note(name):
         return None
+    if path != _printable(path):
+        return File(path=_printable(path), etag="", problem="its name is no UTF-8: rename it")
     if stat.S_ISREG(info.st_mode):
-        return File(path=path, etag=tag)
+        return File(path=path, etag=etag(info))
     kind = "a link, which memem does not follow" if stat.S_ISLNK(info.st_mode) else "not a regular file"
-    return File(path=path, etag=tag, problem=kind)
+    return File(path=path, etag=etag(info), problem=kind)
 
 
 def _printable(path: str) -> str:

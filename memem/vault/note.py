@@ -71,9 +71,10 @@ def parse(data: bytes, path: str) -> Note:
     title = _text(values.get("title")) or _first_heading(body) or stem
     source = _text(values.get("source_type")) or "user"
     trust = _text(values.get("trust"))
+    created = _text(values.get("created"))
     memory = Memory(
         id=_text(values.get("id")) or str(uuid.uuid5(uuid.NAMESPACE_URL, f"memem:{path}")),
-        title=re.sub(r"^\[x\] ", "", one_line(title)),
+        title=one_line(title).removeprefix("[x] "),
         body=body,
         project=_text(values.get("project")) or GENERAL,
         kind=_one_of(values.get("kind"), KINDS, "note"),
@@ -84,11 +85,11 @@ def parse(data: bytes, path: str) -> Note:
         source_type=source,
         source_session=_text(values.get("source_session")),
         replaced_by=_text(values.get("replaced_by")),
-        created=_text(values.get("created")),
-        updated=_text(values.get("updated")) or _text(values.get("created")),
+        created=created,
+        updated=_text(values.get("updated")) or created,
         valid_at=_text(values.get("valid_at")),
         invalid_at=_text(values.get("invalid_at")) or _text(values.get("valid_to")),
-        **{field: _texts(values.get(field)) for field in _LISTS},
+        **{field: _texts(values[field]) for field in _LISTS if field in values},
     )
     return Note(memory=memory, problem=problem)
 
@@ -178,26 +179,33 @@ def _first_heading(body: str) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None or isinstance(value, (dict, list)):
-        return ""
-    text = str(value)
-    if text.isascii() and text.isprintable() and "  " not in text:
-        return text.strip()[:2000]
-    return one_line(_plain(text))[:2000]
+    if value.__class__ is not str:
+        if value is None or isinstance(value, (dict, list)):
+            return ""
+        value = str(value)
+    if value.isascii() and value.isprintable() and "  " not in value:
+        return str(value.strip()[:2000])
+    return one_line(_plain(value))[:2000]
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else str(value).split(",") if value else []
+    if not value:
+        return ()
+    items = value if isinstance(value, list) else str(value).split(",")
     found = (_text(item).strip() for item in items[:200])
     return tuple(item for item in found if item)
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], default: str) -> str:
+    if value in allowed:
+        return str(value)
     text = _text(value).lower()
     return text if text in allowed else default
 
 
 def _number(value: Any, low: int, high: int, default: int) -> int:
+    if value is None:
+        return default
     try:
         return min(max(int(float(str(value))), low), high)
     except (ValueError, OverflowError):

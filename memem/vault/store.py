@@ -26,6 +26,7 @@ from memem.vault.temporary import alone, before_exchange, copy_of, sweep, take_a
 MEMORIES = "memories"
 MAX_BYTES = NOTE_BYTES
 _EDIT_ATTEMPTS = 5
+_PIECE = 4096  # bytes; read at once at least
 # Told of each change before it is made: path, what it belongs to, the bytes before and after (None: no note). Answers
 # what takes that back, should the change not come about.
 Journal = Callable[[str, str, bytes | None, bytes | None], Callable[[], None]]
@@ -61,8 +62,8 @@ class Vault:
         """
         yield from self.differing({})[0]
 
-    def differing(self, known: Mapping[str, str]) -> tuple[list[File], list[str]]:
-        """The note files that do not have the etag by which they are known, and the paths of those that do.
+    def differing(self, known: Mapping[str, str]) -> tuple[list[File], dict[str, str]]:
+        """The note files that do not have the etag by which they are known, and what of `known` is not so.
 
         Raises:
             VaultUnavailable: as `files` does.
@@ -213,30 +214,35 @@ def open_vault(root: str, state_folder: str) -> Vault:
 
 
 def _read(path: str) -> bytes:
-    handle = _open_regular(path)
+    handle, size = _open_regular(path)
     try:
-        chunks = b""
-        while len(chunks) < MAX_BYTES:
-            chunk = os.read(handle, MAX_BYTES - len(chunks))
-            if not chunk:
+        data = b""
+        while len(data) < MAX_BYTES:
+            # One byte more than there is, so that one call reads a note and knows that it was all. Less than was asked
+            # for is no end where a file system hands out pieces, and a size of 0 may be one that it does not know.
+            wanted = min(max(size + 1 - len(data), _PIECE), MAX_BYTES - len(data))
+            chunk = os.read(handle, wanted)
+            data += chunk
+            if not chunk or (len(chunk) < wanted and len(data) >= size > 0):
                 break
-            chunks += chunk
-        return chunks
+        return data
     finally:
         os.close(handle)
 
 
 def _read_whole(path: Path) -> bytes:
-    with open(_open_regular(path), "rb") as file:
+    with open(_open_regular(path)[0], "rb") as file:
         return file.read()
 
 
-def _open_regular(path: str | Path) -> int:
+def _open_regular(path: str | Path) -> tuple[int, int]:
+    """The handle and the size of a regular file."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    return handle
+    return handle, info.st_size
 
 
 def _write(target: Path, data: bytes, *, replace: bool, expected: str = "") -> bool:

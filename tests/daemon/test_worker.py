@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memem import consent
+from memem import consent, graph
 from memem.app import Memem
 from memem.background import ledger, queue
 from memem.consent import Consent
@@ -20,6 +20,7 @@ from memem.daemon.worker import DONE, FATAL, TRANSIENT, work
 from memem.errors import Malformed, Refused, TransientError
 from memem.miner import Miner
 from memem.mining.model import Model
+from memem.models import Draft
 from memem.state.jobs import DEAD, MOST_ATTEMPTS, PENDING, RUNNING, SESSION, Jobs
 from memem.state.ledger import Budget
 from tests.fakes import Clock, Scripted, said
@@ -93,6 +94,15 @@ def test_all_that_is_due_is_done(memem: Memem, clock: Clock, sessions: Any) -> N
     jobs = _queue(memem, clock)
     assert _run(memem, clock, Scripted(said())) == DONE
     assert jobs.counts(SESSION) == {"pending": 0, "running": 0, "done": 5, "dead": 0}
+
+
+def test_in_the_end_the_graph_is_connected_unless_it_is_told_to_stop(memem: Memem, clock: Clock, sessions: Any) -> None:
+    sessions(2)
+    memem.save(Draft(content="The harbor queue keeps its jobs in redis"))
+    assert _run(memem, clock, None, stop=iter([False, False, False, True]).__next__) == DONE
+    assert graph.unsettled(memem) == 1
+    assert _run(memem, clock, None) == DONE
+    assert graph.unsettled(memem) == 0
 
 
 def test_without_consent_nothing_is_queued_or_done(memem: Memem, clock: Clock, sessions: Any) -> None:

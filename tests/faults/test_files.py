@@ -104,6 +104,7 @@ def test_f1_a_real_limit_on_file_size_tears_nothing(home, checkout, memem, save,
     code = f"""{OPEN}
 memem.search('redis')
 import resource, signal
+sys.dont_write_bytecode = True  # Python would leave a module's file cut short, for all tests to come
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 try:

@@ -292,3 +292,19 @@ def test_two_who_settle_at_once_agree(tmp_path):
     assert by_path(one) == by_path(fresh)
     for index in (one, other, fresh):
         index.close()
+
+
+def test_a_look_that_may_not_take_long_settles_what_is_asked_for_and_counts_the_rest(index):
+    redis, queue = note(1, REDIS), note(2, QUEUE)
+    put(index, redis, queue, *(note(number, f"Berth {number} of quay {number % 7}") for number in range(3, 40)))
+    rows = {item.memory.id: item.row for item in index.notes()}
+    assert edges.settle(index.connection, lambda: True, [rows[redis.id], rows[queue.id]]) == 2
+    assert between(index, redis, queue)
+    assert edges.unsettled(index.connection) == 37
+    assert not [flaw for flaw in audit(index) if flaw.what == "orphan"]
+    assert edges.settle(index.connection) >= 37
+    assert edges.unsettled(index.connection) == 0
+    everything = neighbors(index, list(rows))
+    edges.unsettle(index.connection, rows.values())
+    edges.settle(index.connection)
+    assert neighbors(index, list(rows)) == everything

@@ -348,3 +348,10 @@ def test_files_that_have_settled_are_told_from_the_others(index):
     assert (index.settled(), index.unsettled()) == ({"a.md": "1-1-1"}, {"b.md": "1-1-1"})
     index.refresh(entry("b.md").replace(settled=True))
     assert (list(index.settled()), index.unsettled()) == (["a.md", "b.md"], {})
+
+
+def test_settled_files_are_told_with_whatever_their_names_hold(index):
+    names = ["a/b\nc.md", "a/ d.md", "a/ü|x\x1f.md", "'e'.md"]
+    for name in names:
+        index.put(Entry(path=name, etag="1-2-3-4", hash="", read_ns=1, settled=True), memory(name))
+    assert index.settled() == dict.fromkeys(names, "1-2-3-4")

@@ -62,6 +62,7 @@ def test_a_correction_announced_in_words_replaces_the_old_text(old, new):
         ("Use pytest for tests of the API", "Use playwright for tests of the web pages"),
         ("The trial plan includes three seats", "We raised the seats in the free plan from three to five"),
         ("Payments are written in Go", "For new dashboards we prefer Kotlin over Go"),
+        ("The proxy caches it for an hour", "The proxy of the shop got a new owner. It was removed."),
         ("Never deploy until the smoke tests passed", "Never deploy until Dana is back"),
         ("Use Redis to avoid locks", "Use Postgres to avoid double writes"),
     ],

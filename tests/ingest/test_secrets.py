@@ -117,6 +117,7 @@ PLAIN = (
     "Use NuGet/login@v1, then publish\tNuGet login\t2026-08-12T21:01:41.5066668Z with: user",
     '-H "Authorization: basic {base64(email:password[\\n])}"',
     '<input type="hidden" name="authenticity_token" value="' + fake(64) + '">',
+    "token1: xoxp-1234567890, token3: xox" + "p-1234-1234-1234-" + fake(32, HEX),
     "xoxp-1234567890 and token: GR134894112312312312312312312",
     "sentry: " + fake(40, HEX) + ", datadog.url: https://app.datadoghq.com/x",
     "| token | the id of a session, as text |\n| password | at least 8 characters |",
@@ -381,6 +382,7 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
         *(
             "%3A%2F%2Fa%3A",
             "\u200ba",
+            "\x1b[0m",
             "a=\n",
             'a" + "',
             "A" * 50 + "\n",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from memem.index.writer import IndexWriter
 from memem.models import GENERAL, Scope
-from memem.recall.evidence import FLOOR, floor, relevant, weigh
+from memem.recall.evidence import FLOOR, floor, judged, relevant, weigh
 
 from .store import HARBOR, filled, memory
 
@@ -111,6 +111,43 @@ def test_floor_rises_with_the_store() -> None:
     assert floor(0) == FLOOR < floor(100) < floor(10_000)
 
 
+def test_notes_of_other_projects_do_not_raise_the_floor() -> None:
+    prompt = "where does the redis museum sell its tunnel posters"
+    others = [memory(number, f"The {number} cargo record", project="local:other") for number in range(100, 1100)]
+    own = [note.replace(project="local:harbor") for note in others]
+    assert found(filled(REDIS, *others), prompt) == [REDIS.id]
+    assert found(filled(REDIS, *own), prompt) == []
+
+
+def test_words_that_follow_each_other_in_prompt_and_note_are_more_than_the_words() -> None:
+    prompt = "move the staging tunnel"
+    beside, apart = (
+        memory(1, "Cranes need the staging tunnel of the third pier and its lights"),
+        memory(1, "Cranes need the tunnel of the third pier and the lights of its staging"),
+    )
+    whole, words = (relevant(prompt, filled(note), HARBOR)[0].score for note in (beside, apart))
+    assert whole > words + 1
+
+
+@pytest.mark.parametrize("note", ["the staging_tunnel is slow", "stagingTunnel is slow", "staging of tunnels is slow"])
+def test_identifiers_and_forms_of_words_stand_beside_each_other(note: str) -> None:
+    whole = judged("staging tunnel crane berth", index := filled(memory(1, note)), index.notes())
+    apart = judged("staging crane tunnel berth", index, index.notes())
+    assert next(iter(whole.values())).score > next(iter(apart.values())).score
+
+
+def test_words_that_no_note_holds_do_not_crowd_out_those_that_one_does() -> None:
+    strange = " ".join(f"strange{letter * 3}" for letter in "bcdfghjklmnp")
+    text, index = f"{strange} integration tests need redis, staging tunnel", filled(REDIS, KAFKA)
+    assert len(weigh(text, index).unused) == 12
+    assert found(index, text) == [REDIS.id]
+
+
+def test_pieces_of_one_word_are_no_pair() -> None:
+    index = filled(memory(1, "数据库连接池"))
+    assert weigh("数据库连接池", index).pairs == frozenset()
+
+
 def test_the_floor_rises_with_the_store_as_far_as_that_was_measured() -> None:
-    assert floor(0) < floor(100) < floor(1000)
-    assert floor(1000) == floor(100_000), "beyond it even a memory about the prompt would be silent"
+    assert floor(0) < floor(100) < floor(2400)
+    assert floor(2400) == floor(100_000), "beyond it even a memory about the prompt would be silent"

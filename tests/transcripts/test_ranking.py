@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memem.dates import When
-from memem.transcripts.ranking import Row, Word, evidence, rank, recent, sessions
+from memem.transcripts.ranking import NEAR, SPREAD, Row, Word, evidence, rank, recent, sessions
 
 NOBODY: frozenset[int] = frozenset()
 
@@ -19,6 +19,24 @@ def test_turn_gains_by_what_its_neighbours_say() -> None:
     assert told[11] > told[50]
     assert told[10] > told[12] > told[13] > 0
     assert 20 not in told
+
+
+def test_neighbours_of_near_and_far_turns_are_told_alike() -> None:
+    rows = [(10, 30), (12, 80), (19, 5), (40, 30)]
+    told = evidence([Word(rows=tuple(reversed(rows)))], 100, 30.0)
+    near = {row + away for row, _ in rows for away in range(-NEAR, NEAR + 1)}
+    assert told.keys() == near
+    assert told[36] == told[44] > 0
+    assert told[6] == pytest.approx(told[36])  # only one turn is near either
+    assert told[11] > told[39]  # two are near this one
+
+
+def test_neighbours_count_for_the_rarest_words_only_where_many_turns_hold_the_others() -> None:
+    rare = Word(rows=((7, 30),))
+    common = Word(rows=tuple((row, 30) for row in range(100, 100 + 10 * SPREAD, 10)))
+    told = evidence([rare, common], 20_000, 30.0)
+    assert (6 in told, 100 in told, 101 in told) == (True, True, False)
+    assert 101 in evidence([common], 20_000, 30.0)  # where there is no other word
 
 
 def test_rare_word_tells_more_than_a_common_one() -> None:

@@ -232,6 +232,28 @@ def test_a_huge_note_is_read_up_to_the_bound_and_edited_whole(notes):
     assert path.stat().st_size == len("---\nstatus: archived\n---\n") + 3 * MAX_BYTES
 
 
+def test_a_note_that_is_handed_out_in_pieces_is_read_whole(notes, monkeypatch):
+    path = notes.create(Memory(id="a" * 36, title="T", body="x" * 9000))
+    whole, read, asked = notes.read(path), os.read, []
+
+    def piecewise(handle, most):
+        asked.append(most)
+        return read(handle, min(most, 1000))
+
+    monkeypatch.setattr(os, "read", piecewise)
+    assert notes.read(path) == whole and len(whole) > 9000
+    assert len(asked) == len(whole) // 1000 + 1
+
+
+def test_a_note_of_unknown_size_is_read_whole_and_not_byte_by_byte(notes, monkeypatch):
+    path = notes.create(Memory(id="a" * 36, title="T", body="x" * 90_000))
+    whole, open_regular, read, asked = notes.read(path), store._open_regular, os.read, []
+    monkeypatch.setattr(store, "_open_regular", lambda path: (open_regular(path)[0], 0))
+    monkeypatch.setattr(os, "read", lambda handle, most: asked.append(most) or read(handle, most))
+    assert notes.read(path) == whole
+    assert len(asked) < 40
+
+
 def test_a_missing_vault_is_said_and_not_made(tmp_path):
     vault = Vault(str(tmp_path / "unmounted" / "memem"))
     with pytest.raises(VaultUnavailable, match="MEMEM_OBSIDIAN_VAULT"):
