@@ -143,6 +143,11 @@ def is_time(word: str) -> bool:
     return word in _DATES or bool(_NUMBER.match(word))
 
 
+def is_count(word: str) -> bool:
+    """Whether a word is a number, written in digits or letters, or a date."""
+    return word in _NUMBERS or is_time(word)
+
+
 def joins(words: tuple[str, ...]) -> bool:
     """Whether words tell how something belongs to a statement: where, when, for what."""
     return not _JOINING.isdisjoint(words)

@@ -47,6 +47,7 @@ _REJECTS = tuple(
         rf"{_NAMED})",
         r"\b(?:(?:mov|switch|migrat|chang|rais|lower|relicens|renam)ed|went|away)(?:[ ]\w+){0,6}?[ ]from\s"
         rf"{_NAMED})",
+        rf"\b(?:prefer(?:s|red)?|chose|picked)(?:[ ]\w+){{1,4}}?[ ]over\s{_NAMED})",
         rf"\b(?:do|does|is|are)[ ]not\s{_NAMED}?)\sany[ ]?more",
         rf"(?:^|[.;,:]\s+){_NAMED}?)\s(?:is|are|was|were|has[ ]been|have[ ]been|got)\s(?:\w+\s)?"
         r"(?:replaced[ ]by|gone|switched[ ]off|cancelled|removed|retired|dropped|deprecated|forbidden)\b",
@@ -59,9 +60,12 @@ _CHANGED = re.compile(
 )
 # What begins a reason, which is no part of the statement.
 _REASON = re.compile(
-    r"(?:[,;:(]\s|\s(?=(?:because|since|so that|instead of|rather than|as we|due to)\b))", re.IGNORECASE
+    r"(?:[,;:(]\s|\s(?=(?:because|since|so that|instead of|rather than|as we|due to|until|from\s\w+\son"
+    r"|to\s(?:save|avoid|prevent|reduce|spare|protect))\b))",
+    re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_NAMES_TOO = frozenset("ask get go just keep look make put say see show take try".split())
 _SHARED = 0.6  # of the longer text's words, in order, for two texts to be versions of one statement
 _AKIN = 0.4
 _LONGEST_SWAP = 4
@@ -78,6 +82,8 @@ _OPPOSITES = tuple(
         "strict lenient", "ascending descending",
     )
 )  # fmt: skip
+_SHORT, _MANY = 4, 40  # letters of a word that may be part of another, words of a text
+_BEGINS = frozenset(("", *".!?;:,"))  # what stands before the first word of a sentence or clause
 _REMAINS, _REMAINS_OF_NUMBER = 0.3, 0.6  # of what the old text says beside what is over, to speak of the same
 
 
@@ -102,10 +108,10 @@ def compare(new: str, old: str) -> str:
     """What the new text is to the old one."""
     a, b = _read(new), _read(old)
     # One text can be among the other's sentences only if its words are among the other's, which is seen sooner.
-    if a.content == b.content or (a.words <= b.words and _sentences(new) <= _sentences(old)):
-        return SAME
-    if b.words <= a.words and _sentences(old) <= _sentences(new):
-        return EXTENSION
+    same = a.content == b.content or (a.words <= b.words and _sentences(new) <= _sentences(old))
+    grown = not same and b.words <= a.words and _sentences(old) <= _sentences(new)
+    if (same or grown) and not _renames(_changes(a, b)):
+        return SAME if same else EXTENSION
     if sorted(a.content) == sorted(b.content):
         return CORRECTION  # "composition over inheritance" and its reverse have the same words
     told = _tells_a_change(new) and not _tells_a_change(old)
@@ -268,10 +274,14 @@ def _rejects(new: str, a: _Text, b: _Text) -> bool:
     """Whether the new text says that something the old one says is over, and speaks of the same matter."""
     if not _NEGATIONS.isdisjoint(b.content):
         return False
+    tokens = frozenset(b.tokens)
     for named in _over(new):
+        if not named or not tokens.issuperset(named):
+            continue
         rest = b.words - set(named)
-        least = _REMAINS_OF_NUMBER if all(map(frames.is_time, named)) else _REMAINS
-        if named and set(named) <= set(b.content) and len(rest & a.words) >= max(least * len(rest), 1):
+        least = _REMAINS_OF_NUMBER if all(map(frames.is_count, named)) else _REMAINS
+        kept = len(rest & a.words) if len(rest) > _MANY else sum(_has_kin(word, a.words) for word in rest)
+        if kept >= max(least * len(rest), 1):
             return True
     return False
 
@@ -283,15 +293,27 @@ def _over(text: str) -> list[list[str]]:
     plain = text.replace("'", "").replace("’", "")
     for pattern in _REJECTS:
         for match in pattern.finditer(plain):
-            named: list[str] = []
-            for token in map(_token_of.__getitem__, _TOKEN.findall(match[1])):
-                if token in STOP_WORDS and token not in _TURNING:
-                    if named:
-                        break
-                    continue
-                named.append(token)
-            found.append(named)
+            found.append(_named(match[1], plain[: match.start(1)].rstrip()[-1:] in _BEGINS))
     return found
+
+
+def _named(text: str, begins: bool) -> list[str]:
+    """The first words with a topic; Go in the middle of a sentence is a name."""
+    named: list[str] = []
+    for at, written in enumerate(_TOKEN.findall(text)):
+        token = _token_of[written]
+        plain = token in STOP_WORDS and token not in _TURNING
+        if plain and (written.islower() or (begins and not at)):
+            if named:
+                break
+        else:
+            named.append(token)
+    return named
+
+
+def _has_kin(word: str, others: frozenset[str]) -> bool:
+    """Whether a word is among others, or part of one: license and relicensed."""
+    return word in others or (len(word) > _SHORT and any(word in other for other in others))
 
 
 def _changes(a: _Text, b: _Text) -> list[_Change]:
@@ -311,6 +333,14 @@ def _changes(a: _Text, b: _Text) -> list[_Change]:
         )
         for at, end, start, stop in spans
     ]
+
+
+def _renames(changes: list[_Change]) -> bool:
+    """Whether a program took the place of another that is called like a word without a topic: make, just, go."""
+    return any(
+        len(change.old) == len(change.new) == 1 and not _NAMES_TOO.isdisjoint((*change.old, *change.new))
+        for change in changes
+    )
 
 
 class _TokenOf(dict[str, str]):

@@ -43,6 +43,7 @@ class Around(Value):
     text: str = ""  # the beginning of the question: the rest is pasted material
     words: frozenset[str] = frozenset()
     pairs: frozenset[tuple[str, str]] = frozenset()  # its neighbouring words, those without a topic included
+    roots: frozenset[str] = frozenset()
     newest: str = ""
     uses: Mapping[str, int] = {}
     linked: frozenset[str] = frozenset()  # ids that the best candidate names
@@ -91,6 +92,12 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset((min(pair), max(pair)) for pair in pairwise(words))
 
 
+def _subject(around: Around, candidate: Candidate) -> float:
+    """Whether a text begins with a topic of the question."""
+    said = query_terms(candidate.memory.title[:100], 1).words
+    return float(bool(said) and root(said[0]) in around.roots)
+
+
 def _intent(around: Around, candidate: Candidate) -> float:
     asked = around.text.lower().split()
     kind = candidate.memory.kind
@@ -126,7 +133,8 @@ SIGNALS = (
     Signal(name="scope", weight=0.3, of=_scope),  # own project before others; explicit search only sees several
     Signal(name="temporal", weight=0.2, of=_temporal),  # a date that the question names; explicit search only
     Signal(name="paths", weight=0.1, of=_paths),  # names or concerns a file of the question
-    Signal(name="wording", weight=0.2, of=_wording),  # asked in the words that it is said in
+    Signal(name="wording", weight=0.1, of=_wording),  # asked in the words that it is said in
+    Signal(name="subject", weight=0.1, of=_subject),  # it begins with a topic of the question
     Signal(name="keys", weight=0.05, of=_keys),  # beside their weight in BM25
     Signal(name="intent", weight=0.03, of=_intent),  # ties only
     Signal(name="use", weight=0.03, of=_use),  # ties only
@@ -154,6 +162,7 @@ def rank(
         text=text,
         words=frozenset(query_terms(text).words),
         pairs=_pairs(text),
+        roots=frozenset(map(root, query_terms(text).words)),
         newest=max(candidate.memory.updated for candidate in found),
         uses=uses,
         linked=frozenset(found[0].memory.related),

@@ -22,6 +22,9 @@ from memem.ingest.likeness import CORRECTION, DIFFERENT, EXTENSION, RELATED, SAM
         ("Nous gardons les sessions dans Redis", "Nous ne gardons pas les sessions dans Redis"),
         ("Run migrations after the deploy", "Run migrations before the deploy"),
         ("Turn telemetry on in staging", "Turn telemetry off in staging"),
+        ("Run the tests of the shop with make test", "Run the tests of the shop with just test"),
+        ("The queue is polled every 5 s", "The queue is polled every 60 s to save the API"),
+        ("On-call for the ledger is Pavel until June", "On-call for the ledger is Aisha from June on"),
         ("You must push to main directly", "You may push to main directly"),
         ("The client calls fetchUser on start", "The client calls fetchAccount on start"),
         ("Config is read from app/settings.py", "Config is read from app/config.py"),
@@ -38,6 +41,8 @@ def test_another_number_negation_or_identifier_is_a_correction(old, new):
     [
         ("Jenkins runs all builds", "We no longer use Jenkins for builds: GitHub Actions runs all of them"),
         ("Sessions are stored in Postgres", "We moved from Postgres to Redis: sessions are stored there"),
+        ("New services are written in Go", "For new services we now prefer Kotlin over Go"),
+        ("Our license is MIT", "We relicensed from MIT to Apache 2.0"),
         ("Use npm for the frontend packages", "Use pnpm instead of npm for the frontend packages"),
     ],
 )
@@ -55,6 +60,11 @@ def test_a_correction_announced_in_words_replaces_the_old_text(old, new):
         ("Server 1 runs Postgres", "Server 2 runs MySQL"),
         ("Frontend deploys go to Vercel", "Backend deploys go to Hetzner"),
         ("Use pytest for tests of the API", "Use playwright for tests of the web pages"),
+        ("The trial plan includes three seats", "We raised the seats in the free plan from three to five"),
+        ("Payments are written in Go", "For new dashboards we prefer Kotlin over Go"),
+        ("The proxy caches it for an hour", "The proxy of the shop got a new owner. It was removed."),
+        ("Never deploy until the smoke tests passed", "Never deploy until Dana is back"),
+        ("Use Redis to avoid locks", "Use Postgres to avoid double writes"),
     ],
 )
 def test_two_subjects_are_both_true(old, new):

@@ -54,6 +54,12 @@ def test_explained_signals_make_up_the_score():
     assert found.score == total(list(found.signals))
 
 
+def test_text_that_begins_with_the_topic_comes_before_one_that_only_has_it():
+    one = memory(1, "Berths are numbered by the port office", **OLD)
+    two = memory(2, "Customer berths have a letter by now", **NEW)
+    assert ids(one, two, text="berths?") == [1, 2]
+
+
 def test_equals_are_told_the_newest_first():
     one, two = memory(1, "Staging lives on pier four", **OLD), memory(2, "Staging moved to berth nine", **NEW)
     assert ids(one, two, text="what is the address of staging?") == [2, 1]
