@@ -31,7 +31,7 @@ _LONGEST = 500  # characters of a name, a path, an id
 _LONGEST_TEXT = 2000
 _MOST_FILES = 50
 _HEAD = 600  # UTF-16 units of a slice beside its items: what it is for, and titles of sections
-_SETTLE_SECONDS = 0.3
+_SETTLE_SECONDS, _SETTLE_STEP = 0.3, 50  # notes; few, so that no step takes much longer
 _SPARSE = 3  # memories; a briefing with fewer asks `general` as well
 _NAMES = ("session", "mode", "current_file", "artifact", "branch", "name", "stakeholder", "deadline")
 
@@ -107,7 +107,7 @@ def _settle(stores: Stores) -> None:
     """Let the graph catch up a little; what is not settled then has the edges of the last look."""
     until = time.monotonic() + _SETTLE_SECONDS
     try:
-        edges.settle(stores.index.connection, lambda: time.monotonic() > until)
+        edges.settle(stores.index.connection, lambda: time.monotonic() > until, _SETTLE_STEP)
     except sqlite.Error as error:
         if sqlite.is_damage(error):
             raise

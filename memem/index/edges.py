@@ -33,7 +33,8 @@ _RULES = ("decision", "convention", "directive", "procedure", "preference", "pla
 _SETTLED, _UNSETTLED, _NEW = 0, 1, 2  # states of a node; nothing of a new one was read yet
 _INSERT_NODE = f"INSERT INTO nodes (note, stem, cues, needs, causes, state) VALUES (?, '', '', '', '', {_NEW})"  # noqa: S608 - constants only, here and below
 _TAKE_IN = f"UPDATE nodes SET stem = ?, cues = ?, needs = ?, causes = ?, state = {_UNSETTLED} WHERE note = ?"  # noqa: S608
-_IS_NEW = f"SELECT notes.rowid, path, hash FROM nodes JOIN notes ON notes.rowid = nodes.note WHERE state = {_NEW}"  # noqa: S608
+_IS_NEW = f"""SELECT notes.rowid, path, hash FROM nodes JOIN notes ON notes.rowid = nodes.note
+    WHERE state = {_NEW} AND nodes.note BETWEEN ? AND ?"""  # noqa: S608
 _INSERT_CUE = "INSERT OR IGNORE INTO cues (cue, note) VALUES (?, ?)"
 _INSERT_LINK = "INSERT INTO links (note, relation, target) VALUES (?, ?, ?)"
 _INSERT_EDGE = "INSERT INTO edges (note, other, relation, score, why) VALUES (?, ?, ?, ?, ?)"
@@ -136,23 +137,24 @@ def remove(connection: sqlite.Connection, note: int) -> None:
         connection.execute(statement, (note,))
 
 
-def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False) -> int:
+def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False, step: int = _TAKEN) -> int:
     """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
 
     Others get their turn between two batches, where it ends when there was `enough`; the rest waits for the next look.
-    Raises `sqlite.Error` when the index cannot be written.
+    A small `step`, in notes, makes them short, and all of it take longer. Raises `sqlite.Error` when the index cannot
+    be written.
     """
-    while not enough() and (offers := _read_new(connection)):
+    while not enough() and (offers := _read_new(connection, step)):
         with sqlite.transaction(connection):
             _take_in(connection, offers)
-    known = _Known(connection, many=len(_waiting(connection, _MANY)) == _MANY)
+    known = _Known(connection, many=step >= _MANY and len(_waiting(connection, _MANY)) == _MANY)
     done = 0
     # Another process may have written meanwhile.
-    while not enough() and ((offers := _read_new(connection)) or _waiting(connection, 1)):
+    while not enough() and ((offers := _read_new(connection, step)) or _waiting(connection, 1)):
         with sqlite.transaction(connection):
             taken = _take_in(connection, offers)
             known.refresh(anew=bool(taken))
-            batch = _waiting(connection, _BATCH)
+            batch = _waiting(connection, min(_BATCH, step))
             for note in batch:
                 _settle_note(connection, known, note)
         done += len(batch)
@@ -169,9 +171,9 @@ def _waiting(connection: sqlite.Connection, limit: int) -> list[int]:
     return [row[0] for row in connection.execute(_WAITING, (limit,))]
 
 
-def _read_new(connection: sqlite.Connection) -> list[_Offer]:
+def _read_new(connection: sqlite.Connection, most: int) -> list[_Offer]:
     """Cues and links of some new notes: most of the work, and done without holding up who writes."""
-    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW} LIMIT {_TAKEN})"  # noqa: S608
+    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW} LIMIT {most})"  # noqa: S608
     found = Index(connection).notes(where, order="rowid")
     return [
         _Offer(
@@ -187,7 +189,10 @@ def _take_in(connection: sqlite.Connection, offers: Sequence[_Offer]) -> int:
     Many cues at once and in order is ten times as fast. Who holds a cue that weighs less from now on has its edges
     made anew.
     """
-    new = {row[0]: (row[1], row[2]) for row in connection.execute(_IS_NEW)}
+    if not offers:
+        return 0
+    bounds = offers[0].note, offers[-1].note
+    new = {row[0]: (row[1], row[2]) for row in connection.execute(_IS_NEW, bounds)}
     offers = [offer for offer in offers if new.get(offer.note) == (offer.path, offer.hash)]
     pairs = sorted((cue, offer.note) for offer in offers for cue in offer.cues.words)
     if connection.execute("SELECT 1 FROM nodes WHERE state = ? LIMIT 1", (_SETTLED,)).fetchone():
