@@ -95,6 +95,19 @@ def test_session_is_read_again_only_when_it_changed(home: Home) -> None:
     memem.close()
 
 
+def test_use_stays_known_when_its_memory_was_shown_longer_ago_than_the_log_tells(home: Home) -> None:
+    note = home.save(LESSON)
+    home.prompt(ASKED, session_id=SESSION)
+    session(home, transcripts.agent(f"As [{note.id8}] says, the port is another one."))
+    assert told(home)["injected"]["used"] == 1
+    log = home.state / "events.jsonl"
+    line = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    log.write_text(json.dumps(line | {"at": line["at"] + 600}) + "\n", encoding="utf-8")  # after a compaction
+    path = home.root / ".claude" / "projects" / "harbor" / f"{SESSION}.jsonl"
+    os.utime(path, (time.time() + 700, time.time() + 700))
+    assert told(home)["injected"]["used"] == 1
+
+
 def worked(home: Home) -> dict[str, object]:
     """What is known after the miner did what was due, without anybody asking."""
     memem = home.open()
