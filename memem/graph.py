@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from memem import sqlite
 from memem.errors import BadInput, NotFound
 from memem.index import edges
 from memem.index import graph as written
@@ -43,7 +44,7 @@ def neighbors(stores: Stores, name: str, limit: int = 20, *, history: bool = Fal
     """
     stores.freshen()
     item = _one(stores, name)
-    _settle(stores, [item])
+    settle(stores, [item])
     start = item.memory
     # History is filtered afterwards, so more than the limit is read.
     found = _reached(stores, start, written.neighbors(stores.index, [start.id], limit * 4), history)
@@ -61,7 +62,7 @@ def explore(
     """
     stores.freshen()
     starts = _starts(stores, start, scope)
-    _settle(stores, starts)
+    settle(stores, starts)
     found = [Step(memory=item.memory) for item in starts]
     reached = {step.memory.id for step in found}
     border = found
@@ -111,7 +112,7 @@ def connect(stores: Stores, source: str, relation: str, target: str) -> bool:
 def audit(stores: Stores) -> list[Flaw]:
     """What is wrong in the graph or worth a look."""
     stores.freshen()
-    _settle(stores)
+    settle(stores)
     return written.audit(stores.index)
 
 
@@ -119,7 +120,7 @@ def audit(stores: Stores) -> list[Flaw]:
 def stats(stores: Stores) -> dict[str, int]:
     """How many edges there are of each relation, most first."""
     stores.freshen()
-    _settle(stores)
+    settle(stores)
     return written.stats(stores.index)
 
 
@@ -145,10 +146,16 @@ def unsettled(stores: Stores) -> int:
     return edges.unsettled(stores.index.connection)
 
 
-def _settle(stores: Stores, first: Sequence[Candidate] = ()) -> None:
+def settle(stores: Stores, first: Sequence[Candidate] = (), seconds: float | None = None) -> None:
     """Let the graph catch up for a moment; what is not settled then has the edges of the last look."""
-    until = time.monotonic() + _SETTLE_SECONDS
-    edges.settle(stores.index.connection, lambda: time.monotonic() > until, [item.row for item in first])
+    until = time.monotonic() + (_SETTLE_SECONDS if seconds is None else seconds)
+    rows = [item.row for item in first]
+    try:
+        edges.settle(stores.index.connection, lambda: time.monotonic() > until, rows, edges.SHORT_STEP)
+    except sqlite.Error as error:
+        if sqlite.is_damage(error):
+            raise
+        # Another process writes.
 
 
 def _one(stores: Stores, name: str, *, single: bool = False) -> Candidate:

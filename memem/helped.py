@@ -71,6 +71,8 @@ def _compare(stores: Stores, path: Path, told: Sequence[Shown], now: float) -> N
     notes = stores.index.notes(f"id IN ({','.join('?' * len(ids))})", ids)
     memories = {item.memory.id: item.memory for item in notes}
     with contextlib.suppress(NotFound, Unavailable):  # it went away
+        if not source.head(path).readable:  # off for now, or forgotten
+            return
         events = list(source.read(path))
         helped.record(stores.state.connection, _judged(path.stem, told, memories, events, int(now)))
 

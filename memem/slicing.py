@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from memem import sqlite
 from memem.active import MODES, ActiveSlice, Item, Past, Task
 from memem.errors import BadInput, TooNew
-from memem.index import edges
+from memem.graph import settle
 from memem.models import GENERAL, Query, Scope
 from memem.project import branch_of, find_checkout
 from memem.recall.activation import activate
@@ -54,7 +54,7 @@ def activated(
 def _found(stores: Stores, task: Task, said: Sequence[Passage]) -> tuple[ActiveSlice, Past | None]:
     """The slice, and the one of the session before it."""
     stores.freshen()
-    _settle(stores)
+    settle(stores, seconds=_SETTLE_SECONDS)
     folder = os.path.realpath(task.folder or stores.folder or "/")
     task = _checked(task, folder)
     scope = stores.scope(task.scope, folder if task.folder else "")
@@ -101,17 +101,6 @@ def assembled(stores: Stores, text: str, project: str = "", budget: int = 6000) 
     known = {item.id for item in own.items}
     fresh = tuple(item for item in more.items if item.id not in known)
     return (own, more.replace(items=fresh, results=())) if fresh else (own,)
-
-
-def _settle(stores: Stores) -> None:
-    """Let the graph catch up a little; what is not settled then has the edges of the last look."""
-    until = time.monotonic() + _SETTLE_SECONDS
-    try:
-        edges.settle(stores.index.connection, lambda: time.monotonic() > until)
-    except sqlite.Error as error:
-        if sqlite.is_damage(error):
-            raise
-        # Another process writes.
 
 
 def _with_deltas(stores: Stores, found: ActiveSlice, writeback: str) -> ActiveSlice:

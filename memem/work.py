@@ -211,7 +211,7 @@ def _companions(
         path = Path(other.payload["path"])
         read = None if other.reason == _ALONE else _readable(work.sessions, path)
         piece = engine.small(read) if read and work.sessions.scope(read).id == project else None
-        if read and piece and not _captured(work, path):
+        if read and piece and _is_captured(work, path):
             batch.append((other, read))
             pieces.append(piece)
         else:
@@ -219,6 +219,13 @@ def _companions(
     for other in unfit:
         work.jobs.later(other, other.due, other.reason)
     return batch, pieces
+
+
+def _is_captured(work: Work, path: Path) -> bool:
+    try:
+        return not _captured(work, path)
+    except MememError:
+        return False  # its own turn tells why
 
 
 def _readable(sessions: Sessions, path: Path) -> Session | None:

@@ -17,6 +17,7 @@ from memem.daemon.settle import settle as queued
 from memem.daemon.worker import DONE, work
 from memem.helped import report, settle
 from memem.miner import Miner
+from memem.off import turn_off
 from memem.state import helped
 
 from .daemon.test_worker import Log
@@ -93,6 +94,27 @@ def test_session_is_read_again_only_when_it_changed(home: Home) -> None:
     os.utime(path, (3_000_000, 3_000_000))
     assert settle(memem, 4_000_000) == 1
     memem.close()
+
+
+def test_use_stays_known_when_its_memory_was_shown_longer_ago_than_the_log_tells(home: Home) -> None:
+    note = home.save(LESSON)
+    home.prompt(ASKED, session_id=SESSION)
+    session(home, transcripts.agent(f"As [{note.id8}] says, the port is another one."))
+    assert told(home)["injected"]["used"] == 1
+    log = home.state / "events.jsonl"
+    line = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    log.write_text(json.dumps(line | {"at": line["at"] + 600}) + "\n", encoding="utf-8")  # after a compaction
+    path = home.root / ".claude" / "projects" / "harbor" / f"{SESSION}.jsonl"
+    os.utime(path, (time.time() + 700, time.time() + 700))
+    assert told(home)["injected"]["used"] == 1
+
+
+def test_session_that_is_off_is_not_read(home: Home) -> None:
+    note = home.save(LESSON)
+    home.prompt(ASKED, session_id=SESSION)
+    session(home, transcripts.agent(f"As [{note.id8}] says, the port is another one."))
+    turn_off(str(home.state), SESSION)
+    assert told(home)["injected"]["compared"] == 0
 
 
 def worked(home: Home) -> dict[str, object]:

@@ -23,6 +23,7 @@ COMMONEST = 48  # a cue of more notes connects nothing
 _WEIGHTS = ((3, 4), (12, 2), (COMMONEST, 1))  # a cue of at most so many notes weighs so much
 _BATCH = 200
 _TAKEN = 500  # new notes whose cues are written in one go
+SHORT_STEP = 50  # of them, for whoever looks at the clock
 _MOST_KNOWN = 20_000  # profiles kept in memory, of some 6 kB each
 _MANY = 300  # notes; from here on it is cheaper to read all cues at once
 _LIKE, _VERY_LIKE, _WORDED, _RAREST = 0.08, 0.45, 0.1, 4
@@ -34,7 +35,8 @@ _RULES = ("decision", "convention", "directive", "procedure", "preference", "pla
 _SETTLED, _UNSETTLED, _NEW = 0, 1, 2  # states of a node; nothing of a new one was read yet
 _INSERT_NODE = f"INSERT INTO nodes (note, stem, cues, needs, causes, state) VALUES (?, '', '', '', '', {_NEW})"  # noqa: S608 - constants only, here and below
 _TAKE_IN = f"UPDATE nodes SET stem = ?, cues = ?, needs = ?, causes = ?, state = {_UNSETTLED} WHERE note = ?"  # noqa: S608
-_IS_NEW = f"SELECT notes.rowid, path, hash FROM nodes JOIN notes ON notes.rowid = nodes.note WHERE state = {_NEW}"  # noqa: S608
+_IS_NEW = f"""SELECT notes.rowid, path, hash FROM nodes JOIN notes ON notes.rowid = nodes.note
+    WHERE state = {_NEW} AND nodes.note BETWEEN ? AND ?"""  # noqa: S608
 _INSERT_CUE = "INSERT OR IGNORE INTO cues (cue, note) VALUES (?, ?)"
 _INSERT_LINK = "INSERT INTO links (note, relation, target) VALUES (?, ?, ?)"
 _INSERT_EDGE = "INSERT INTO edges (note, other, relation, score, why) VALUES (?, ?, ?, ?, ?)"
@@ -137,28 +139,33 @@ def remove(connection: sqlite.Connection, note: int) -> None:
         connection.execute(statement, (note,))
 
 
-def settle(connection: sqlite.Connection, enough: Callable[[], bool] = lambda: False, first: Sequence[int] = ()) -> int:
+def settle(
+    connection: sqlite.Connection,
+    enough: Callable[[], bool] = lambda: False,
+    first: Sequence[int] = (),
+    step: int = _TAKEN,
+) -> int:
     """Make the edges of all notes that changed, and of those that this concerns; answers how many notes.
 
     Others get their turn between two batches, where it ends when there was `enough`; the rest waits for the next look.
-    The rows in `first` have theirs in any case, among what was read. Raises `sqlite.Error` when the index cannot be
-    written.
+    A small `step`, in notes, makes them short, and all of it take longer. The rows in `first` have theirs in any case,
+    among what was read. Raises `sqlite.Error` when the index cannot be written.
     """
     if first:
         with sqlite.transaction(connection):
-            _take_in(connection, _read_new(connection, first))
-    while not enough() and (offers := _read_new(connection)):
+            _take_in(connection, _read_new(connection, len(first), first))
+    while not enough() and (offers := _read_new(connection, step)):
         with sqlite.transaction(connection):
             _take_in(connection, offers)
-    waiting = len(_waiting(connection, _MANY)) == _MANY
+    waiting = step >= _MANY and len(_waiting(connection, _MANY)) == _MANY
     known = _Known(connection, many=waiting and Index(connection).size() <= _MOST_KNOWN)
     done = 0
     # Another process may have written meanwhile.
-    while not enough() and ((offers := _read_new(connection)) or _waiting(connection, 1)):
+    while not enough() and ((offers := _read_new(connection, step)) or _waiting(connection, 1)):
         with sqlite.transaction(connection):
             taken = _take_in(connection, offers)
             known.refresh(anew=bool(taken))
-            batch = _waiting(connection, _BATCH)
+            batch = _waiting(connection, min(_BATCH, step))
             for note in batch:
                 _settle_note(connection, known, note)
         done += len(batch)
@@ -193,10 +200,10 @@ def unsettled(connection: sqlite.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM nodes WHERE state != 0").fetchone()[0])
 
 
-def _read_new(connection: sqlite.Connection, among: Sequence[int] = ()) -> list[_Offer]:
+def _read_new(connection: sqlite.Connection, most: int, among: Sequence[int] = ()) -> list[_Offer]:
     """Cues and links of some new notes: most of the work, and done without holding up who writes."""
     rows = f" AND note IN ({','.join('?' * len(among))})" if among else ""
-    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW}{rows} LIMIT {_TAKEN})"  # noqa: S608
+    where = f"rowid IN (SELECT note FROM nodes WHERE state = {_NEW}{rows} LIMIT {most})"  # noqa: S608
     found = Index(connection).notes(where, among, order="rowid")
     return [
         _Offer(
@@ -212,7 +219,10 @@ def _take_in(connection: sqlite.Connection, offers: Sequence[_Offer]) -> int:
     Many cues at once and in order is ten times as fast. Who holds a cue that weighs less from now on has its edges
     made anew.
     """
-    new = {row[0]: (row[1], row[2]) for row in connection.execute(_IS_NEW)}
+    if not offers:
+        return 0
+    bounds = offers[0].note, offers[-1].note
+    new = {row[0]: (row[1], row[2]) for row in connection.execute(_IS_NEW, bounds)}
     offers = [offer for offer in offers if new.get(offer.note) == (offer.path, offer.hash)]
     pairs = sorted((cue, offer.note) for offer in offers for cue in offer.cues.words)
     if connection.execute("SELECT 1 FROM nodes WHERE state = ? LIMIT 1", (_SETTLED,)).fetchone():

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 _CREATE = """
     CREATE TABLE IF NOT EXISTS helped (session TEXT, memory TEXT, at INTEGER NOT NULL, held INTEGER NOT NULL,
         sign TEXT NOT NULL, PRIMARY KEY (session, memory)) WITHOUT ROWID"""
-_PUT = "INSERT OR REPLACE INTO helped VALUES (?, ?, ?, ?, ?)"
+# What was used stays used: when it was shown may have left the log of events since, and then no sign is found.
+_PUT = """
+    INSERT INTO helped VALUES (?, ?, ?, ?, ?) ON CONFLICT (session, memory) DO UPDATE SET at = excluded.at,
+        held = excluded.held,
+        sign = CASE WHEN excluded.sign = '' AND held = excluded.held THEN sign ELSE excluded.sign END"""
 _USES = "SELECT memory, count(*) FROM helped WHERE sign != '' AND held = 0 AND memory IN ({}) GROUP BY memory"
 _ALL_USES = "SELECT memory, count(*) FROM helped WHERE sign != '' AND held = 0 GROUP BY memory"
 _READ_AT = "SELECT session, max(at) FROM helped GROUP BY session"
@@ -36,7 +40,7 @@ class Help(Value):
 
 
 def record(connection: sqlite.Connection, found: Iterable[Help]) -> None:
-    """Remember what became of memories; a session that is read again replaces what was known of it."""
+    """Remember what became of memories; a session that is read again adds to what was known of it."""
     rows = [(item.session, item.memory, item.at, int(item.held), item.sign) for item in found]
     if rows:
         with sqlite.transaction(connection):

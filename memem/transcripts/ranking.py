@@ -96,7 +96,7 @@ def _around(rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, list[float]]
         if near is None:
             near = beside[length] = [share / (0.5 + length / _LONG) for share in _SHARES]
         at = row - NEAR - first
-        if at < len(stretch):
+        if stretch and at < len(stretch):
             shared = len(stretch) - at
             stretch[at:] = [*map(add, stretch[at:], near), *near[shared:]]
             continue

@@ -17,7 +17,7 @@ from memem.consent import Consent
 from memem.daemon import worker
 from memem.daemon.settle import settle
 from memem.daemon.worker import DONE, FATAL, TRANSIENT, work
-from memem.errors import Malformed, Refused, TransientError
+from memem.errors import Malformed, Refused, StateUnavailable, TransientError
 from memem.miner import Miner
 from memem.mining.model import Model
 from memem.models import Draft
@@ -358,6 +358,23 @@ def test_a_pause_in_the_middle_of_a_batch_gives_every_session_back(memem: Memem,
     jobs = _queue(memem, clock)
     _run(memem, clock, Scripted(TransientError("overloaded", retry_after=600)))
     assert jobs.counts(SESSION) == {"pending": 4, "running": 0, "done": 0, "dead": 0}
+
+
+def test_one_of_a_batch_that_cannot_be_archived_now_leaves_the_others_theirs(
+    memem: Memem, clock: Clock, sessions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = sessions(4)
+    jobs = _queue(memem, clock)
+    archive = Memem.archive
+
+    def busy(self: Memem, asked: Any, **more: Any) -> Any:
+        if asked == [str(paths[2].resolve())]:
+            raise StateUnavailable("another process archives this session; retry.")
+        return archive(self, asked, **more)
+
+    monkeypatch.setattr(Memem, "archive", busy)
+    _run(memem, clock, Scripted(said()))
+    assert jobs.counts(SESSION) == {"pending": 1, "running": 0, "done": 3, "dead": 0}
 
 
 def test_t5_a_transcript_that_cannot_be_read_is_buried_in_the_end_and_holds_up_nobody(

@@ -246,8 +246,9 @@ def by_path(index):
 @settings(max_examples=150)
 @given(changes=CHANGES, tiers=st.sampled_from([((3, 4), (12, 2), (48, 1)), ((1, 4), (2, 2), (4, 1))]))
 def test_changes_one_by_one_lead_to_the_edges_of_a_new_index(changes, tiers):
-    patched, before = edges, (edges._WEIGHTS, edges.COMMONEST, edges.MOST, edges._BATCH)
+    patched, before = edges, (edges._WEIGHTS, edges.COMMONEST, edges._WEIGHT_OF, edges.MOST, edges._BATCH)
     patched._WEIGHTS, patched.COMMONEST, patched.MOST, patched._BATCH = tiers, tiers[-1][0], 2, 3
+    patched._WEIGHT_OF = tuple(map(edges._weight, range(edges.COMMONEST + 2)))
     grown, fresh = memory_index(), memory_index()
     try:
         for change in [*changes, "settle"]:
@@ -263,7 +264,7 @@ def test_changes_one_by_one_lead_to_the_edges_of_a_new_index(changes, tiers):
     finally:
         grown.close()
         fresh.close()
-        patched._WEIGHTS, patched.COMMONEST, patched.MOST, patched._BATCH = before
+        patched._WEIGHTS, patched.COMMONEST, patched._WEIGHT_OF, patched.MOST, patched._BATCH = before
 
 
 def test_many_notes_have_the_edges_that_few_at_a_time_get():
@@ -277,6 +278,21 @@ def test_many_notes_have_the_edges_that_few_at_a_time_get():
     assert by_path(at_once) == by_path(by_parts)
     at_once.close()
     by_parts.close()
+
+
+def test_a_small_step_is_all_that_one_turn_takes(index):
+    for number in range(9):
+        put(index, note(number, f"{REDIS} pier{number}"))
+    calls = iter([False])
+    edges.settle(index.connection, lambda: next(calls, True), step=2)
+    states = [row[0] for row in index.connection.execute("SELECT state FROM nodes ORDER BY note")]
+    assert states == [edges._UNSETTLED] * 2 + [edges._NEW] * 7
+    calls = iter([False] * 9)  # seven are left, in four steps; and of one more step two are settled
+    assert edges.settle(index.connection, lambda: next(calls, True), step=2) > 0
+    edges.settle(index.connection, step=2)
+    fresh = settled(memory_index(), *(item.memory for item in index.notes()))
+    assert by_path(index) == by_path(fresh)
+    fresh.close()
 
 
 def test_two_who_settle_at_once_agree(tmp_path):

@@ -31,6 +31,15 @@ def test_neighbours_of_near_and_far_turns_are_told_alike() -> None:
     assert told[11] > told[39]  # two are near this one
 
 
+def test_neighbours_of_the_first_turns_of_all_are_told_like_those_of_others() -> None:
+    rows = ((1, 20), (2, 3), (4, 80))
+    first, later = (
+        evidence([Word(rows=rows)], 100, 30.0),
+        evidence([Word(rows=tuple((row + 9, n) for row, n in rows))], 100, 30.0),
+    )
+    assert {row + 9: told for row, told in first.items()} == later
+
+
 def test_neighbours_count_for_the_rarest_words_only_where_many_turns_hold_the_others() -> None:
     rare = Word(rows=((7, 30),))
     common = Word(rows=tuple((row, 30) for row in range(100, 100 + 10 * SPREAD, 10)))
