@@ -79,7 +79,9 @@ IMPORTS: dict[str, Callable[[], bytes]] = {
     "fences.md": lambda: b"```\n" * 100_000,
     "line.md": lambda: b"a " * 200_000,
     "head.md": lambda: note(ALIASES, "# A\n\nThe harbor pier is open at nine."),
-    "secrets.md": lambda: b'password="' * 40_000,
+    "secrets.md": lambda: b'password="' * 300_000,
+    "lines.md": lambda: b"a\n" * 1_000_000,
+    "word.md": lambda: b"a" * 3_800_000,
 }
 SESSIONS: dict[str, Callable[[], bytes]] = {
     "line of 50 MB": lambda: line("a" * 50_000_000),
@@ -100,17 +102,18 @@ HOOKS: dict[str, Callable[[], bytes]] = {
 ACTIONS = {
     "note": "memem.sync(); print(len(memem.search('harbor').ids))",
     "import": "print(sum(1 for _ in memem.import_from(sys.argv[2], dry_run=True)))",
-    "session": "list(memem.mine([sys.argv[2]])); list(memem.archive([sys.argv[2]], opted_in=True));"
+    "session": "list(Miner(memem).mine([sys.argv[2]])); list(memem.archive([sys.argv[2]], opted_in=True));"
     " memem.transcripts('harbor pier', everywhere=True); print(len(memem.search('harbor').ids))",
     "hook": "pass",
 }
 CHILD = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
+from memem.app import Memem
 from memem.config import load
 from memem.errors import MememError
 from memem.miner import Miner
-memem = Miner(load(os.environ), folder=os.environ["HOME"], environ=os.environ)
+memem = Memem(load(os.environ), folder=os.environ["HOME"], environ=os.environ)
 try:
     {}
 except MememError as error:
