@@ -155,6 +155,7 @@ class Outcome(Value):
     related: tuple[Memory, ...] = ()  # near it, and perhaps outdated by it: the author knows
     reason: str = ""
     redacted: tuple[str, ...] = ()  # names of the rules that found a secret
+    unsealed: str = ""  # why what they found could not be kept encrypted: then it is nowhere
     path: str = ""
 
 

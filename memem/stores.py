@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite, volumes
 from memem.config import Config, load
-from memem.errors import Damaged, MememError, StateUnavailable, TooNew, VaultUnavailable
+from memem.errors import Damaged, MememError, NotReady, StateUnavailable, TooNew, VaultUnavailable
 from memem.graves import Graves
 from memem.index.reader import index_folder
-from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
+from memem.index.writer import DAMAGED, Entry, IndexWriter, memory_index, move_aside, open_writer, settle_place
+from memem.ingest.rules import rules
 from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
 from memem.state.changes import Changes
+from memem.state.clean import Clean
 from memem.state.events import rotate
 from memem.state.forgotten import Forgotten
 from memem.state.store import State, open_state
@@ -133,6 +135,7 @@ class Stores:
             enough=lambda: time.monotonic() > until,
         )
         self._left = done.left
+        self._clean.keep()
         if not done.left:
             self._graves.keep(self.state, self.index)
             self._remember_root_commit()
@@ -245,6 +248,7 @@ class Stores:
             folder = Path(settle_place(self.config.dir, self.config.cache_dir, shared=bool(self.shared_by)))
             before = set(folder.glob(DAMAGED))
             index = open_writer(str(folder), shared=bool(self.shared_by and volumes.shared_by(str(folder))))
+            index.known = self._known
             sqlite.wait_at_most(index.connection, _PATIENCE_SECONDS)
             for aside in set(folder.glob(DAMAGED)) - before:
                 self.degraded.append(f"the index was damaged and rebuilt; the old one is {aside}.")
@@ -254,7 +258,9 @@ class Stores:
                 f"the state folder {self.config.dir} cannot be written ({error}): memem reads the vault anew in each "
                 "process and remembers nothing about sessions. Fix its permissions, or set MEMEM_DIR."
             )
-            return memory_index()
+            index = memory_index()
+            index.known = self._known
+            return index
 
     def _open_vault(self) -> Vault:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the vault")]
@@ -324,6 +330,22 @@ class Stores:
         from memem.ingest.secrets import Redactor
 
         return Redactor(self.config)
+
+    @cached_property
+    def _clean(self) -> Clean:
+        return Clean(self.config.dir, f"{rules()} {self.config.redact_personal}")
+
+    def _known(self, entry: Entry, memory: Memory) -> Memory:
+        """A memory as the index may know it; most were looked through before, by these rules."""
+        if self._clean.holds(entry.path, entry.hash):
+            return memory
+        try:
+            safe = self.redactor.memory(memory)
+        except NotReady as error:  # the note waits: what cannot be looked through is not shown either
+            raise StateUnavailable(str(error)) from error
+        if safe is memory:
+            self._clean.add(entry.path, entry.hash)
+        return safe
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))

@@ -50,6 +50,7 @@ _KEPT = (
     (r"config\.toml", "your settings"),
     (r"keys\.env", "your keys"),
     (r"secrets\.(sealed|lock|new)", "what was redacted, encrypted"),
+    ("clean", "which notes hold no secret, as hashes"),
     ("off", "which sessions are left alone"),
     (r"events\.jsonl", "outcomes of the hooks"),
     (r"hook-failures\.log", "failures of the hooks"),

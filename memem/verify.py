@@ -13,6 +13,7 @@ from memem.index.reader import Index, index_folder
 from memem.index.schema import FILE_NAME as INDEX_FILE
 from memem.index.schema import memory_values, ready
 from memem.index.writer import Entry, memory_index
+from memem.ingest.secrets import Redactor
 from memem.models import Candidate
 from memem.state.store import FILE_NAME as STATE_FILE
 from memem.state.store import VERSION as STATE_VERSION
@@ -66,17 +67,18 @@ def _index(config: Config, vault: Vault, files: dict[str, File]) -> Iterator[Fin
             if checked != ["ok"] or not ready(connection):
                 yield Finding(level=DAMAGE, where=path, what="; ".join(checked)[:300], fix=_REBUILD)
                 return
-            yield from _compare(Index(connection), vault, files)
+            yield from _compare(Index(connection), vault, files, Redactor(config))
         finally:
             connection.close()
     except (*sqlite.FAULTS, IndexError) as error:
         yield Finding(level=DAMAGE, where=path, what=str(error), fix=_REBUILD)
 
 
-def _compare(index: Index, vault: Vault, files: dict[str, File]) -> Iterator[Finding]:
+def _compare(index: Index, vault: Vault, files: dict[str, File], redactor: Redactor) -> Iterator[Finding]:
     rows = {item.path: item for item in index.notes(order="path")}
     hashes = {row["path"]: row["hash"] for row in index.connection.execute("SELECT path, hash FROM notes")}
     rebuilt = memory_index()
+    rebuilt.known = lambda _, memory: redactor.memory(memory)
     same: list[str] = []
     for path in sorted(rows.keys() | files.keys()):
         file, row = files.get(path), rows.get(path)

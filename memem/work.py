@@ -99,7 +99,8 @@ def playbook(work: Work, job: Job) -> str:
     if not text:
         return "nothing to tell"
     path, memory = playbooks.playbook(scope.id, _now())
-    return "grown" if grow(gate.vault, gate.index, gate.state, path, memory, lambda _: text) else "unchanged"
+    grown = grow(gate.vault, gate.index, gate.state, path, memory, lambda _: text, gate.redact)
+    return "grown" if grown else "unchanged"
 
 
 JOBS: dict[str, Callable[[Work, Job], str]] = {SESSION: session, PART: part, PLAYBOOK: playbook}
@@ -126,7 +127,8 @@ def _engine(work: Work, job: Job) -> Engine:
         return [item.memory for item in work.gate.index.search(query_terms(text), _NEAREST, scope)]
 
     last = job.attempts >= MOST_ATTEMPTS - 1
-    return ModelEngine(work.model, work.memem.without_secrets, nearest, last=last)
+    learn = work.memem.redactor.learn
+    return ModelEngine(work.model, work.memem.without_secrets, nearest, last=last, learn=learn)
 
 
 def _mined(work: Work, job: Job, reading: Session, engine: Engine, replaced: int = 0) -> Mined:
@@ -170,7 +172,7 @@ def _grow_summary(gate: Gate, read: Session, scope: Scope, one: Part) -> None:
         told = [*playbooks.summary_lines(before), *one.summary]
         return playbooks.summary_part(told, _MOST_SUMMARY_LINES)
 
-    grow(gate.vault, gate.index, gate.state, path, memory, joined)
+    grow(gate.vault, gate.index, gate.state, path, memory, joined, gate.redact)
 
 
 def _together(work: Work, job: Job, reading: Session, engine: ModelEngine) -> bool:

@@ -44,8 +44,7 @@ def list_(memem: Any, /, as_json: bool) -> None:
 @click.pass_obj
 def reveal(memem: Any, /, name: str) -> None:
     """Show one secret, at a terminal only: what a program reads ends up in logs and in front of models."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadInput("a secret is shown to a person at a terminal only: run this in a terminal of your own.")
+    _check_person("a secret is shown to")
     click.echo(memem().redactor.store.reveal(name))
 
 
@@ -53,10 +52,14 @@ def reveal(memem: Any, /, name: str) -> None:
 @click.argument("name", metavar="[ID]", required=False)
 @click.pass_obj
 def false_positive(memem: Any, /, name: str | None) -> None:
-    """Say that a value is no secret: it is not redacted again. Without an id you are asked for the value."""
+    """Say, at a terminal only, that a value is no secret: it is not redacted again. Without an id it is asked for."""
+    _check_person("that a secret is none is said by")
     store = memem().redactor.store
     store.allow(store.reveal(name) if name else click.prompt("Value", hide_input=True))
-    click.echo("It is not redacted again. Notes that were saved without it stay as they are: edit them in your vault.")
+    click.echo(
+        "It is not redacted again. Notes that were saved without it stay as they are: edit them in your vault. "
+        "Where you had typed it yourself, it is shown again after: memem index rebuild"
+    )
 
 
 @secrets.command()
@@ -65,13 +68,20 @@ def false_positive(memem: Any, /, name: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def purge(memem: Any, /, names: tuple[str, ...], everything: bool, yes: bool) -> None:
-    """Remove secrets from the store for good."""
+    """Remove secrets from the store for good, at a terminal only."""
+    _check_person("secrets are removed by")
     if bool(names) == everything:
         raise BadInput("name the ids to remove, or --all.")
     store = memem().redactor.store
     if not yes:
         click.confirm(f"Remove {len(names) or len(store.items())} for good?", abort=True)
     click.echo(f"{store.purge(names)} removed.")
+
+
+def _check_person(what: str) -> None:
+    """Raises BadInput where no person sits: a program could let a secret through, or read it into logs and models."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput(f"{what} a person at a terminal only: run this in a terminal of your own.")
 
 
 @click.command()

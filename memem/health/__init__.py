@@ -8,7 +8,7 @@ from memem.app import Memem
 from memem.errors import MememError
 from memem.health.check import DEGRADED, FAILING, OK, VERDICTS, Check, verdict
 from memem.health.client import client, records
-from memem.health.folders import database, notes, permissions, secrets, space, spool, state, vault
+from memem.health.folders import database, notes, permissions, secrets, space, spool, state, typed_secrets, vault
 from memem.health.hooks import hooks
 from memem.health.mining import miner, model
 from memem.health.program import configuration, dependencies, git, predecessor, python, search, variables
@@ -18,8 +18,8 @@ from memem.health.trial import trials
 __all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "run", "status", "verdict"]
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
-    python, dependencies, search, git, configuration, variables, state, permissions, secrets, database, vault, space,
-    notes, spool, hooks, client, records, miner, model, predecessor,
+    python, dependencies, search, git, configuration, variables, state, permissions, secrets, typed_secrets, database,
+    vault, space, notes, spool, hooks, client, records, miner, model, predecessor,
 )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ from memem.errors import Locked
 from memem.health.check import DEGRADED, FAILING, OK, Check
 from memem.index.reader import index_folder
 from memem.settings import KEYS_FILE
+from memem.vault import note
 from memem.vault.conflicts import git_at_work
 
 _LEAST_FREE_BYTES = 50_000_000
+_MOST_NAMED = 3
 
 
 def state(memem: Memem) -> Check:
@@ -67,6 +69,26 @@ def secrets(memem: Memem) -> Check:
         return Check(name="sealed secrets", level=FAILING, text=str(error), fix=fix)
     kept = f"{len(store.items())} sealed" if store.where != "off" else "kept nowhere"
     return Check(name="sealed secrets", level=OK, text=kept)
+
+
+def typed_secrets(memem: Memem) -> Check:
+    """Which notes hold a secret in plain text, because a human typed it there: memem shows it nowhere, others can."""
+    marked = "'[REDACTED:'"
+    rows = memem.index.notes(f"instr(body, {marked}) OR instr(title, {marked}) OR instr(tags, {marked})", order="path")
+    paths = []
+    for item in rows:
+        try:
+            written = note.parse(memem.vault.read(item.path), item.path).memory
+        except OSError:
+            continue  # it is gone, or cannot be read, which another check says
+        if memem.redactor.memory(written) != written:
+            paths.append(item.path)
+    if not paths:
+        return Check(name="secrets in notes", level=OK, text="none in plain text")
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    text = f"{len(paths)} in plain text, hidden from all that memem shows: {', '.join(paths[:_MOST_NAMED])}{more}"
+    fix = "take it out of the note; or, at a terminal: memem secrets false-positive, then: memem index rebuild"
+    return Check(name="secrets in notes", level=DEGRADED, text=text, fix=fix)
 
 
 def space(memem: Memem) -> Check:

@@ -61,7 +61,7 @@ class Gate:
             NotFound: it supersedes a memory that does not exist.
             VaultUnavailable: neither the vault nor the spool can be written; nothing was saved.
         """
-        redacted_draft, found = self._redacted(_cleaned(draft.replace(project=scope.id)), seal=not dry_run)
+        redacted_draft, found, unsealed = self._redacted(_cleaned(draft.replace(project=scope.id)), seal=not dry_run)
         clean_draft = _bounded(redacted_draft)
         unwanted = self._unwanted(clean_draft)
         if unwanted:
@@ -90,6 +90,7 @@ class Gate:
             replaced=tuple(item.memory for item in replaced),
             related=tuple(item.memory for item in related),
             redacted=found,
+            unsealed=unsealed,
         )
         return outcome if dry_run else self._write(outcome, replaced, [*replaced, *related])
 
@@ -231,21 +232,24 @@ class Gate:
         deleted = self.state is not None and self.state.buried(text, self.now().timestamp())
         return "deleted by a human" if deleted else ""
 
-    def _redacted(self, draft: Draft, *, seal: bool) -> tuple[Draft, tuple[str, ...]]:
-        """The draft without secrets in any of its texts, and the names of the rules that found them."""
+    def _redacted(self, draft: Draft, *, seal: bool) -> tuple[Draft, tuple[str, ...], str]:
+        """The draft without secrets in any of its texts, the rules that found them, and why none was sealed."""
         found: list[str] = []
+        unsealed = ""
         place = f"saved in {draft.project}" if seal else ""
 
         def safe(text: str) -> str:
+            nonlocal unsealed
             redaction = self.redact(text, place)
             found.extend(redaction.found)
+            unsealed = redaction.unsealed or unsealed
             return redaction.text
 
         texts = {
             field: safe(getattr(draft, field)) for field in ("title", "content", "details", "project", "source_session")
         }
         lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
-        return draft.replace(**texts, **lists), tuple(dict.fromkeys(found))
+        return draft.replace(**texts, **lists), tuple(dict.fromkeys(found)), unsealed
 
     def _mined_before(self, draft: Draft) -> Candidate | None:
         """The note that was made of this very text in this session, even if a later one has replaced it since."""

@@ -71,6 +71,7 @@ class SealedStore:
 
         The caller has redacted it: what cannot be sealed is nowhere.
         """
+        self.problem = ""
         if self.where == OFF or not found:
             return
         try:
@@ -113,6 +114,13 @@ class SealedStore:
             return str(self._fernet().decrypt(item.token.encode()).decode())
         except InvalidToken:
             raise Locked(f"{item.id} was sealed with another key, or is damaged: purge it.") from None
+
+    def values(self, rule: str) -> list[str]:
+        """What is sealed by a rule, as far as the key opens it; needs none when there is nothing."""
+        found: list[str] = []
+        with contextlib.suppress(Locked):
+            found.extend(self.reveal(item.id) for item in self.items() if item.rule == rule)
+        return found
 
     def allow(self, value: str) -> None:
         """Remember, by a fingerprint, that a value is no secret: it is not redacted again."""

@@ -7,9 +7,12 @@ bounded, or an open end with nothing behind it, and literal at the front so that
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
 from memem.ingest.assigned import find_assigned
 from memem.ingest.logins import find_logins
-from memem.ingest.page import Finder, Page, Span
+from memem.ingest.page import Finder, Page, Span, places
 from memem.ingest.personal import find_personal
 from memem.ingest.sealed import SealedStore
 from memem.ingest.shapes import find_detected, find_pem, find_shapes
@@ -19,6 +22,7 @@ from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     from memem.config import Config
+    from memem.models import Memory
 
 FINDERS: tuple[Finder, ...] = (
     find_pem,
@@ -32,11 +36,17 @@ FINDERS: tuple[Finder, ...] = (
 )
 
 
+LEARNED, MOST_LEARNED = "model", 500  # the rule of what a model found, and of how much that is remembered
+_TEXTS = ("body", "title", "project", "source_session")
+_LISTS = ("tags", "keys", "paths", "entities", "evidence")
+
+
 class Redaction(Value):
-    """A text without its secrets, and the rule that found each of them, in the order of the text."""
+    """A text without its secrets, the rule that found each, in the order of the text, and why none was sealed."""
 
     text: str
     found: tuple[str, ...] = ()
+    unsealed: str = ""
 
 
 class Redactor:
@@ -44,14 +54,47 @@ class Redactor:
 
     def __init__(self, config: Config) -> None:
         self.store = SealedStore(config)
-        self.finders = (*FINDERS, find_personal) if config.redact_personal else FINDERS
+        self.finders = (*FINDERS, *((find_personal,) if config.redact_personal else ()), self._find_learned)
+        self._learned: dict[str, None] | None = None
+
+    def learn(self, values: Sequence[str]) -> None:
+        """Redact these from now on, wherever they stand: a model took them for secrets, which no rule had found.
+
+        They are sealed, and every process that can open the store knows them.
+        """
+        known = self._known()
+        new = [value for value in values if value not in known and not self.store.allows(value)]
+        new = new[: MOST_LEARNED - len(known)]
+        self.store.keep([(LEARNED, value) for value in new], "found by the model")
+        known.update(dict.fromkeys(new))
+
+    def _known(self) -> dict[str, None]:
+        if self._learned is None:
+            self._learned = dict.fromkeys(self.store.values(LEARNED)[:MOST_LEARNED])
+        return self._learned
+
+    def _find_learned(self, page: Page) -> Iterator[Span]:
+        return ((at, at + len(value), LEARNED) for value in self._known() for at in places(value, page.text))
 
     def __call__(self, text: str, place: str = "") -> Redaction:
         """The text without secrets; what was found is sealed as of that place, if it names one."""
         found = [span for span in spans(text, self.finders) if not self.store.allows(text[span[0] : span[1]])]
-        if found and place:
-            self.store.keep([(rule, text[start:end]) for start, end, rule in found], redact(place).text)
-        return _without(text, found)
+        if not (found and place):
+            return _without(text, found)
+        self.store.keep([(rule, text[start:end]) for start, end, rule in found], redact(place).text)
+        return _without(text, found).replace(unsealed=self.store.problem)
+
+    def memory(self, memory: Memory) -> Memory:
+        """A memory as the index may know it: without the secrets that a human wrote into its note."""
+        texts = {field: getattr(memory, field) for field in _TEXTS}
+        lists = {field: getattr(memory, field) for field in _LISTS}
+        # All at once, because most hold none. No name reaches over a NUL to a value.
+        if not spans("\n\0\n".join((*texts.values(), *chain(*lists.values()))), self.finders):
+            return memory
+        return memory.replace(
+            **{field: self(text).text for field, text in texts.items()},
+            **{field: tuple(self(item).text for item in items) for field, items in lists.items()},
+        )
 
 
 def redact(text: str, finders: tuple[Finder, ...] = FINDERS) -> Redaction:

@@ -90,10 +90,11 @@ def plan(memem: Memem, wish: Wish) -> Plan:
     """
     _check(wish)
     memem.sync()
-    notes = tuple(item for item in memem.index.notes(order="path") if item.memory.id and _fits(wish, item.memory))
+    known = (item for item in memem.index.notes(order="path") if item.memory.id)
+    notes = tuple(item for item in known if _fits(wish, _whole(memem, item)))
     waiting = tuple(memory for memory in memem._spool().waiting() if _fits(wish, memory))
     found = Plan(wish=wish, notes=notes, waiting=waiting)
-    missing = [name for name in wish.ids if not any(known.startswith(name) for known in found.memories)]
+    missing = [name for name in wish.ids if not any(memory.startswith(name) for memory in found.memories)]
     if missing:
         raise NotFound(f"no memory {', '.join(missing)}; memem list --all --history shows ids.")
     events = tuple(archived(memem.config.dir, _gone(found)))
@@ -176,6 +177,16 @@ def _check(wish: Wish) -> None:
             date.fromisoformat(day or "2000-01-01")
         except ValueError as error:
             raise BadInput(f"{day!r} is no day: write it as 2030-12-31.") from error
+
+
+def _whole(memem: Memem, item: Candidate) -> Memory:
+    """A memory with the secrets that a human wrote into its note, which the index does not know."""
+    if "[REDACTED:" not in f"{item.memory.title}{item.memory.body}":
+        return item.memory
+    try:
+        return note.parse(memem.vault.read(item.path), item.path).memory
+    except OSError:
+        return item.memory
 
 
 def _fits(wish: Wish, memory: Memory) -> bool:
@@ -302,7 +313,7 @@ def _regrow(memem: Memem, project: str) -> None:
     path, memory = playbooks.playbook(project, time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()))
     if memem.vault.stat(path) or memem.index.by_prefix(memory.id):
         part = playbooks.playbook_part([item for item in memem.index.notes() if item.memory.project == project])
-        grow(memem.vault, memem.index, memem.state, path, memory, lambda _: part)
+        grow(memem.vault, memem.index, memem.state, path, memory, lambda _: part, memem.redactor)
 
 
 def _without(data: bytes, named: list[tuple[str, str]]) -> bytes:

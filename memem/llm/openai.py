@@ -68,7 +68,7 @@ class OpenAI:
         # Only OpenAI itself refuses the old name of this limit, only others do not know the new one.
         body["max_completion_tokens" if self._url == _URL else "max_tokens"] = MAX_OUTPUT_TOKENS
         if way == _SCHEMA:
-            shape = {"name": "answer", "strict": True, "schema": dict(schema)}
+            shape = {"name": "answer", "strict": True, "schema": {**schema, "required": list(schema["properties"])}}
             body["response_format"] = {"type": "json_schema", "json_schema": shape}
         elif way == _OBJECT:
             body["response_format"] = {"type": "json_object"}

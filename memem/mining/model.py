@@ -114,7 +114,10 @@ class Model:
 
 
 class ModelEngine:
-    """Asks a model about each chunk. `nearest` finds the notes that a text may repeat or correct."""
+    """Asks a model about each chunk. `nearest` finds the notes that a text may repeat or correct.
+
+    `learn` is told what the model takes for a secret: `redact` does not let it through from then on.
+    """
 
     def __init__(
         self,
@@ -123,10 +126,11 @@ class ModelEngine:
         nearest: Callable[[str, Scope], Sequence[Memory]],
         *,
         last: bool = False,
+        learn: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
         # On the last attempt a piece without a usable answer is given up alone, not with all that follows it.
         self._given_up = (Refused, Malformed) if last else (Refused,)
-        self._model, self._redact, self._nearest = model, redact, nearest
+        self._model, self._redact, self._nearest, self._learn = model, redact, nearest, learn
 
     def __call__(self, read: Session, scope: Scope) -> Iterator[Part]:
         """A part for each chunk, in order; one that the model declines is lost, and the others go on."""
@@ -165,7 +169,9 @@ class ModelEngine:
         told = [self._redact(lesson.content) for lesson in hints if here & set(lesson.evidence)][:_MOST_HINTS]
         said = " ".join(turn.text for turn in chunk.turns if turn.event.kind in ("prompt", "feedback", "answer"))
         known = self._nearest(" ".join([*told, said[:4000]]), scope)
-        return self._model.ask(extraction.prompt(chunk, scope.id, told, known), extraction.SCHEMA, "mine"), known
+        data = self._model.ask(extraction.prompt(chunk, scope.id, told, known), extraction.SCHEMA, "mine")
+        self._learn(extraction.secrets(data, chunk))  # before anything of the answer is kept
+        return data, known
 
     def _parts(self, chunk: Chunk, read: Session, scope: Scope, hints: Sequence[Lesson]) -> Iterator[Part]:
         try:

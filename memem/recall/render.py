@@ -241,6 +241,8 @@ def outcome(result: Outcome) -> str:
         lines.append(result.reason)
     if result.redacted:
         lines.append(f"Secrets were removed before saving: {', '.join(result.redacted)}.")
+    if result.unsealed:
+        lines.append(f"They are kept nowhere: {result.unsealed}")
     return "\n".join(lines)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pty
 import stat
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 
 from memem.config import load
 from memem.errors import Locked, NotFound
+from memem.ingest.grown import grow
 from memem.ingest.sealed import SealedStore
 from memem.ingest.secrets import Redactor
+from memem.models import Memory
 
 from ..home import Home
 
@@ -109,6 +113,28 @@ def test_s3_a_save_goes_on_without_the_key_and_doctor_fails(home: Home) -> None:
     memem.close()
 
 
+def test_save_tells_that_a_secret_could_not_be_sealed(home: Home) -> None:
+    assert "kept nowhere" not in home.run("save", f"The deploy token of harbor is {TOKEN} since May").stdout
+    lose(key_file(home))
+    told = home.run("save", f"The bucket of harbor is read with {OTHER} since June").stdout
+    assert "Secrets were removed" in told and "kept nowhere: the key of the sealed secrets is missing" in told
+
+
+def test_playbook_keeps_what_a_human_allowed_and_seals_the_rest(home: Home) -> None:
+    redactor = Redactor(load({**home.environ, "MEMEM_REDACT_PERSONAL": "1"}))
+    redactor.store.allow(TOKEN)
+    memem, memory = (
+        home.open(),
+        Memory(id="5e551011-0000-4000-8000-0000000000cc", title="Harbor", body="", project="harbor"),
+    )
+    text = f"Allowed {TOKEN}, not {OTHER} nor captain@harbor.io"
+    assert grow(memem.vault, memem.index, memem.state, "playbooks/harbor.md", memory, lambda _: text, redactor)
+    memem.close()
+    written = (home.vault / "memem" / "playbooks" / "harbor.md").read_text()
+    assert TOKEN in written and OTHER not in written and "captain@" not in written
+    assert len(store(home).items()) == 2
+
+
 def test_false_positive_is_not_redacted_again(home: Home) -> None:
     redactor = Redactor(load(home.environ))
     assert redactor(f"use {TOKEN} here", "x").text == "use [REDACTED:github] here"
@@ -137,7 +163,7 @@ def test_store_whose_key_is_lost_can_be_given_up(home: Home) -> None:
     sealed.allow("a value that is none")
     lose(key_file(home))
     assert home.run("secrets", "list").returncode == 4
-    assert home.run("secrets", "purge", "--all", "--yes").returncode == 0
+    assert "removed" in at_terminal(home, "secrets", "purge", "--all", "--yes")
     store(home).keep([("github", TOKEN)], "x")
     assert store(home).reveal(store(home).items()[0].id) == TOKEN
 
@@ -169,30 +195,39 @@ def test_key_in_the_keyring_is_made_there_once(home: Home, monkeypatch: pytest.M
         store(home, MEMEM_SECRETS_STORE="keyring").check()
 
 
-def test_secrets_are_listed_without_them_and_revealed_at_a_terminal_only(home: Home) -> None:
+def test_secrets_are_listed_without_them_and_a_program_may_do_nothing_else(home: Home) -> None:
     home.save(f"The deploy token of harbor is {TOKEN} since May")
     listed = json.loads(home.run("secrets", "list", "--json").stdout)
     assert [item["rule"] for item in listed] == ["github"] and listed[0]["place"].startswith("saved in ")
-    refused = home.run("secrets", "reveal", listed[0]["id"])
-    assert refused.returncode == 2 and "terminal" in refused.stderr and TOKEN not in refused.stdout + refused.stderr
-    assert home.run("secrets", "false-positive", listed[0]["id"]).returncode == 0
+    name = listed[0]["id"]
+    for asked in (("reveal", name), ("false-positive", name), ("purge", name, "--yes"), ("purge", "--all", "--yes")):
+        refused = home.run("secrets", *asked)
+        assert refused.returncode == 2 and "terminal" in refused.stderr and TOKEN not in refused.stdout + refused.stderr
+    assert json.loads(home.run("secrets", "list", "--json").stdout) == listed
+
+
+def test_person_says_that_it_is_no_secret_and_removes_it(home: Home) -> None:
+    home.save(f"The deploy token of harbor is {TOKEN} since May")
+    assert "not redacted again" in at_terminal(home, "secrets", "false-positive", store(home).items()[0].id)
     home.save(f"The token of the harbor release is {TOKEN} for the public demo")
     assert sum(TOKEN in path.read_text() for path in home.notes.glob("*.md")) == 1
-    assert home.run("secrets", "purge", "--all", "--yes").stdout == "1 removed.\n"
+    assert "1 removed." in at_terminal(home, "secrets", "purge", "--all", "--yes")
+    assert store(home).items() == [] and store(home).allowed() == 1
 
 
 def test_secret_is_shown_to_a_person(home: Home) -> None:
-    import pty
-    import subprocess
-
     home.save(f"The deploy token of harbor is {TOKEN} since May")
-    name = store(home).items()[0].id
+    assert at_terminal(home, "secrets", "reveal", store(home).items()[0].id).strip() == TOKEN
+
+
+def at_terminal(home: Home, *arguments: str) -> str:
+    """What a command says to a person who sits at a terminal."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "memem", "secrets", "reveal", name]
     environ = {**home.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "memem", *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, cwd=home.project) as child:
         child.wait(60)
     os.close(theirs)
     shown = os.read(ours, 10_000).decode()
     os.close(ours)
-    assert shown.strip() == TOKEN
+    return shown

@@ -24,6 +24,7 @@ from memem.errors import (
     TransientError,
     Truncated,
 )  # fmt: skip
+from memem.ingest.secrets import Redactor
 from memem.llm import prices
 from memem.llm.protocol import MAX_OUTPUT_TOKENS, Answer, asked
 from memem.miner import Miner
@@ -139,6 +140,40 @@ def test_a_secret_reaches_neither_the_model_nor_the_vault(memem: Memem, mined: A
     assert secret not in llm.prompts[0]
     assert all(secret.encode() not in data for data in vault.snapshot().values())
     assert _lessons(memem)
+
+
+ODD = "harbor!Crane77quay"  # a password by agreement of people: no rule knows it
+
+
+def test_what_the_model_takes_for_a_secret_is_redacted_sealed_and_remembered(
+    memem: Memem, mined: Any, session: Path, vault: Any
+) -> None:
+    write(session, user(f"the harbor master goes in by {ODD} as ever, says Tidepay"), append=True)
+    lesson = LESSON | {"lesson": f"The harbor master goes in by {ODD} at Tidepay since the winter.", "evidence": [2]}
+    answer = said(lesson, learned=[(f"the door of the harbor takes {ODD}", [2])]) | {"secrets": [ODD]}
+    mined(Scripted(answer))
+    assert all(ODD.encode() not in data for data in vault.snapshot().values())
+    assert "[REDACTED:model]" in _lessons(memem)[0].body
+    assert [item.rule for item in memem.redactor.store.items()] == ["model"]
+    other = Redactor(memem.config)
+    assert other(f"and by {ODD} again").text == "and by [REDACTED:model] again"
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    ["Tidepay", "delivers", "every webhook twice", "harbor-2024-plans", "src/app2/main.py", "2026-11-21T10:00:00Z",
+     "0c9e2a0f4915", "not-in-the-session-7Q!x", "a1", "[REDACTED:github]1"],
+)  # fmt: skip
+def test_a_hostile_session_cannot_have_its_words_redacted(
+    memem: Memem, mined: Any, session: Path, claimed: str
+) -> None:
+    text = (
+        "Tidepay delivers every webhook twice, harbor-2024-plans src/app2/main.py 2026-11-21T10:00:00Z 0c9e2a0f4915 a1"
+    )
+    write(session, user(f"{text} a1 [REDACTED:github]1"), append=True)
+    mined(Scripted(said(LESSON) | {"secrets": [claimed] * 30}))
+    assert memem.redactor.store.items() == []
+    assert memem.redactor(text).text == text
 
 
 def test_the_session_cannot_end_its_frame_or_speak_as_another(mined: Any, session: Path) -> None:
