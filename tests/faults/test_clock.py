@@ -30,7 +30,7 @@ def test_a_clock_that_jumps_does_not_hide_a_change(memem, save, vault):
 
 
 def save_at(memem, monkeypatch, content, shift, **fields):
-    real = memem._gate
+    real = memem.gate
 
     def gate():
         made = real()
@@ -38,7 +38,7 @@ def save_at(memem, monkeypatch, content, shift, **fields):
         return made
 
     with monkeypatch.context() as clock:
-        clock.setattr(memem, "_gate", gate)
+        clock.setattr(memem, "gate", gate)
         return memem.save(Draft(content=content, **fields))
 
 
