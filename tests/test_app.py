@@ -282,6 +282,7 @@ def test_a_large_vault_is_read_while_calls_answer_from_what_is_there(memem, vaul
         vault.write(f"{number}.md", f"Zebra {number} lives in enclosure {number}\n")
     monkeypatch.setattr("memem.stores._BUILDING_SECONDS", -1.0)
     monkeypatch.setattr("memem.stores._FRESH_SECONDS", -1.0)
+    monkeypatch.setattr("memem.sync._FIRST_BATCH", 200)
     found = memem.search("zebra")
     assert found.found
     assert "is being built: 201 notes" in found.warnings[0]

@@ -44,7 +44,8 @@ def is_note(path: str) -> bool:
 
 def _walk(root: str, folder: str, unmet: dict[str, str]) -> Iterator[File]:
     try:
-        handle = os.open(f"{root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Without the slash at its end a folder that became a link meanwhile is refused, not followed.
+        handle = os.open(f"{root}/{folder}".rstrip("/"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             found = _unlike(handle, folder, os.listdir(handle), unmet)  # noqa: PTH208 - pathlib knows no handles
             listed = [_listed(handle, folder, name) for name in sorted(found)]
