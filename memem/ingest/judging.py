@@ -29,7 +29,7 @@ PROSE = frozenset(
     "a an and are at be by enter for forgot from in invalid is must new not of or please the to your".split()
 )
 # Digits that were counted, not drawn: no token, although some take such a one for their password.
-COUNTED = re.compile(r"(?<![A-Za-z0-9])(?:1234567890(?![A-Za-z0-9])|(?:1234[-_]){2})")
+COUNTED = re.compile(r"[a-z]{0,8}[-_](?:1234567890\Z|(?:1234[-_]){2})")
 SPELLED = re.compile(r"[A-Za-z]+(?:[-_./|][A-Za-z]+)*[?!:]?")
 HASH = re.compile(r"(?:[a-f0-9]{7,64}|[a-f0-9-]{36})\Z")
 UUID = re.compile(r"[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}\Z", re.I)
@@ -79,7 +79,7 @@ def is_random(value: str, least: int) -> bool:
         and len(set(value)) > 5
         and len(set(value[-16:])) > 4
         and not is_placeholder(value)
-        and not COUNTED.search(value)
+        and not COUNTED.match(value)
         and not is_slug(value)
     )
 
