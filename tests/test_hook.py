@@ -466,14 +466,14 @@ def test_h5_newer_state_file_is_left_alone_and_the_hooks_are_silent(redis: Home)
 def test_damaged_databases_are_no_error(redis: Home, content: bytes) -> None:
     (redis.state / "state.db").write_bytes(content)
     assert REDIS in redis.prompt(ASKED)
-    (redis.state / "index-v3.db").write_bytes(content)
+    (redis.state / "index-v4.db").write_bytes(content)
     for suffix in ("-wal", "-shm"):
-        (redis.state / f"index-v3.db{suffix}").unlink(missing_ok=True)
+        (redis.state / f"index-v4.db{suffix}").unlink(missing_ok=True)
     assert redis.prompt(ASKED) == ""
 
 
 def test_index_of_another_version_is_neither_read_nor_removed(redis: Home) -> None:
-    (redis.state / "index-v3.db").rename(redis.state / "index-v99.db")
+    (redis.state / "index-v4.db").rename(redis.state / "index-v99.db")
     assert redis.prompt(ASKED) == ""
     assert (redis.state / "index-v99.db").exists()
 

@@ -21,7 +21,7 @@ def used(machine: Machine) -> Machine:
     machine.add_uv()
     assert machine.run("setup").returncode == 0
     (machine.vault / "memem/memories/note.md").write_text("mine")
-    for name in ("state.db", "state.db-wal", "index-v3.db", "index-v3.db.damaged-1", "events.jsonl", "config.toml"):
+    for name in ("state.db", "state.db-wal", "index-v4.db", "index-v4.db.damaged-1", "events.jsonl", "config.toml"):
         (machine.state / name).touch()
     (machine.state / "spool").mkdir()
     return machine
@@ -42,7 +42,7 @@ def test_dry_run_shows_everything_and_changes_nothing(machine: Machine) -> None:
     assert done.returncode == 0
     goes, stays = done.stdout.split("This stays:")
     assert f"{machine.environment}   private environment" in goes
-    assert f"{machine.state}/index-v3.db   search index" in goes
+    assert f"{machine.state}/index-v4.db   search index" in goes
     assert f"{machine.state}/state.db   what you deleted" in stays
     assert f"{machine.vault}/memem   your notes" in stays
     assert tree(machine.home) == before

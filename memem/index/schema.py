@@ -1,7 +1,7 @@
 """The index database: its tables, and how a memory becomes a row and a row a memory.
 
-Everything in it is derived from the vault. A change of the schema or of `text.terms` raises VERSION, which is part
-of the file's name: two installed versions of memem never read each other's index.
+Everything in it is derived from the vault. A change of the schema, of `text.terms` or of what a row may hold raises
+VERSION, which is part of the file's name: two installed versions of memem never read each other's index.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-VERSION = 3
+VERSION = 4
 FILE_NAME = f"index-v{VERSION}.db"
 
 LIVE = "_live"  # in force; no project's term ends like this
