@@ -102,7 +102,8 @@ def test_a_server_whose_environment_is_gone_asks_for_a_new_session(machine: Mach
     with session(machine) as served:
         served.version()
         shutil.rmtree(machine.environment)
-        said = served.call("memory_save", content=FIRST)
+        # A word that may hold a token needs what knows tokens; a text without one is saved as ever.
+        said = served.call("memory_save", content=f"{FIRST}: see docs/tunnels-2026.md")
         assert "was removed or replaced while this session ran: restart the session" in said
         assert "installing" not in said
     assert machine.run("setup").returncode == 0

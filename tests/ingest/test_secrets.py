@@ -412,7 +412,7 @@ def test_missing_detector_asks_to_retry(monkeypatch: pytest.MonkeyPatch) -> None
     shapes.detectors.cache_clear()
     monkeypatch.setitem(sys.modules, "detect_secrets.core.plugins.util", None)
     with pytest.raises(NotReady, match=r"still installing what this needs \(detect_secrets\); try again in"):
-        redact("any text of a-long-word-or-two")
+        redact("any text of a-long-word-or-2")
 
 
 def test_nothing_is_asked_over_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
