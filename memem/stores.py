@@ -48,6 +48,7 @@ _FRESH_SECONDS = 1.0
 _WATCHED_SECONDS = 30.0  # while a watcher tells of changes; the system may lose some when there are very many
 _BUILDING_SECONDS = 1.0  # for which a call waits while a large vault is read for the first time
 _SWEEP_SECONDS = 600
+_UNREAD = "not looked through for secrets yet: what knows them is not installed"
 # How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
 _PATIENCE_SECONDS, _HURRY_SECONDS, _STATE_SECONDS = 0.4, 0.05, 0.1
 PATIENT_SECONDS = 10.0  # for who asked for a sync and nothing else
@@ -335,17 +336,19 @@ class Stores:
     def _clean(self) -> Clean:
         return Clean(self.config.dir, f"{rules()} {self.config.redact_personal}")
 
-    def _known(self, entry: Entry, memory: Memory) -> Memory:
+    def _known(self, entry: Entry, memory: Memory) -> tuple[Entry, Memory]:
         """A memory as the index may know it; most were looked through before, by these rules."""
         if self._clean.holds(entry.path, entry.hash):
-            return memory
+            return entry, memory
         try:
             safe = self.redactor.memory(memory)
-        except NotReady as error:  # the note waits: what cannot be looked through is not shown either
-            raise StateUnavailable(str(error)) from error
+        except NotReady:  # told without all that may be a secret, and as a problem, so that it is read again
+            from memem.ingest.secrets import UNREADY
+
+            return entry.replace(problem=_UNREAD, settled=False), self.redactor.memory(memory, UNREADY)
         if safe is memory:
             self._clean.add(entry.path, entry.hash)
-        return safe
+        return entry, safe
 
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))

@@ -78,7 +78,7 @@ def _compare(index: Index, vault: Vault, files: dict[str, File], redactor: Redac
     rows = {item.path: item for item in index.notes(order="path")}
     hashes = {row["path"]: row["hash"] for row in index.connection.execute("SELECT path, hash FROM notes")}
     rebuilt = memory_index()
-    rebuilt.known = lambda _, memory: redactor.memory(memory)
+    rebuilt.known = lambda entry, memory: (entry, redactor.memory(memory))
     same: list[str] = []
     for path in sorted(rows.keys() | files.keys()):
         file, row = files.get(path), rows.get(path)

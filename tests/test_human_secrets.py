@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from memem.config import load
+from memem.ingest import shapes
 from memem.models import Draft
 from memem.verify import verify
 
@@ -122,3 +124,26 @@ def test_note_that_was_looked_through_is_not_looked_through_again(home: Home, mo
     memem.rebuild()
     memem.close()
     assert seen == ["aa"]
+
+
+def test_while_the_detector_is_not_there_a_note_is_told_without_its_long_words(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(home)
+    home.write_note("pier", "The pier opens at nine.", id="5e551011-0000-4000-8000-0000000000bb", project="harbor")
+    shapes.detectors.cache_clear()
+    with monkeypatch.context() as missing:
+        missing.setitem(sys.modules, "detect_secrets.core.plugins.util", None)
+        memem = home.open()
+        memem.rebuild()
+        (found,) = memem.search("harbor crane deployed").found
+        assert "[REDACTED:unread]" in found.memory.body and TOKEN not in str(found.memory)
+        assert "what knows them is not installed" in found.problem
+        assert memem.search("pier opens").found[0].problem == ""
+        kept = [file for file in home.state.rglob("*") if file.is_file() and TOKEN.encode() in file.read_bytes()]
+        memem.close()
+    assert kept == [] and BODY in path.read_text()
+    memem = home.open()
+    (found,) = memem.search("harbor crane deployed").found
+    memem.close()
+    assert "[REDACTED:github]" in found.memory.body and found.problem == ""

@@ -47,7 +47,7 @@ class IndexWriter(Index):
         self._inode = self._inode_now()
         self._written = 0  # rows since the search terms were brought together
         # What of a note may be known here: its file keeps every byte, and all that is shown or sent comes from a row.
-        self.known: Callable[[Entry, Memory], Memory] = lambda _, memory: memory
+        self.known: Callable[[Entry, Memory], tuple[Entry, Memory]] = lambda entry, memory: (entry, memory)
         self.common: set[str] = set()  # words that were found to be in many notes; they will be in more
 
     @property
@@ -93,7 +93,7 @@ class IndexWriter(Index):
     def add(self, notes: Sequence[tuple[Entry, Memory]]) -> None:
         """Insert the rows of files that have none. Table by table, because that takes two thirds of the time."""
         first = self.connection.execute("SELECT coalesce(max(rowid), 0) + 1 FROM notes").fetchone()[0]
-        rows = [(row, entry, self.known(entry, memory)) for row, (entry, memory) in enumerate(notes, first)]
+        rows = [(row, *self.known(entry, memory)) for row, (entry, memory) in enumerate(notes, first)]
         many = self.connection.executemany
         many(_INSERT, [[row, *_entry_values(entry), *memory_values(memory)] for row, entry, memory in rows])
         many(_INSERT_TERMS, [(row, *_columns(memory)) for row, _, memory in rows])

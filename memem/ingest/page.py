@@ -56,6 +56,11 @@ class Page:
             self._found[find] = list(find(self))
         return self._found[find]
 
+    def long_words(self) -> Iterator[tuple[int, int]]:
+        """Where the words stand that are long enough to hold a token."""
+        for begin, word in zip(self._begins, self.dense.split("\n"), strict=False):
+            yield begin, begin + len(word)
+
     def tokens(self, pattern: re.Pattern[str]) -> Iterator[tuple[int, int]]:
         """Where a pattern finds something in the text that is long enough for a token and holds no blank."""
         for match in pattern.finditer(self.dense):

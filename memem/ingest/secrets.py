@@ -15,7 +15,7 @@ from memem.ingest.logins import find_logins
 from memem.ingest.page import Finder, Page, Span, places
 from memem.ingest.personal import find_personal
 from memem.ingest.sealed import SealedStore
-from memem.ingest.shapes import find_detected, find_pem, find_shapes
+from memem.ingest.shapes import find_detected, find_long, find_pem, find_shapes
 from memem.ingest.told import find_told
 from memem.ingest.wrapped import find_encoded, find_wrapped
 from memem.value import TYPE_CHECKING, Value
@@ -36,6 +36,8 @@ FINDERS: tuple[Finder, ...] = (
 )
 
 
+# While detect-secrets is not there: whatever may be a token goes, and what has other forms is found without it.
+UNREADY: tuple[Finder, ...] = (find_pem, find_long, find_logins, find_assigned, find_told)
 LEARNED, MOST_LEARNED = "model", 500  # the rule of what a model found, and of how much that is remembered
 _TEXTS = ("body", "title", "project", "source_session")
 _LISTS = ("tags", "keys", "paths", "entities", "evidence")
@@ -78,25 +80,37 @@ class Redactor:
 
     def __call__(self, text: str, place: str = "") -> Redaction:
         """The text without secrets; what was found is sealed as of that place, if it names one."""
-        found = spans(text, self.finders)
-        if found and self.store.allows_some():
-            found = [span for span in found if not self.store.allows(text[span[0] : span[1]])]
+        found = self._spans(text, self.finders)
         if not (found and place):
             return _without(text, found)
         self.store.keep([(rule, text[start:end]) for start, end, rule in found], redact(place).text)
         return _without(text, found).replace(unsealed=self.store.problem)
 
-    def memory(self, memory: Memory) -> Memory:
-        """A memory as the index may know it: without the secrets that a human wrote into its note."""
+    def memory(self, memory: Memory, finders: Sequence[Finder] = ()) -> Memory:
+        """A memory as the index may know it: without the secrets that a human wrote into its note.
+
+        Raises:
+            NotReady: detect-secrets is not installed yet; with the finders `UNREADY` it is not needed.
+        """
+        finders = tuple(finders) or self.finders
         texts = {field: getattr(memory, field) for field in _TEXTS}
         lists = {field: getattr(memory, field) for field in _LISTS}
         # All at once, because most hold none. No name reaches over a NUL to a value.
-        if not spans("\n\0\n".join((*texts.values(), *chain(*lists.values()))), self.finders):
+        if not spans("\n\0\n".join((*texts.values(), *chain(*lists.values()))), finders):
             return memory
         return memory.replace(
-            **{field: self(text).text for field, text in texts.items()},
-            **{field: tuple(self(item).text for item in items) for field, items in lists.items()},
+            **{field: self._cleared(text, finders) for field, text in texts.items()},
+            **{field: tuple(self._cleared(item, finders) for item in items) for field, items in lists.items()},
         )
+
+    def _cleared(self, text: str, finders: tuple[Finder, ...]) -> str:
+        return _without(text, self._spans(text, finders)).text
+
+    def _spans(self, text: str, finders: tuple[Finder, ...]) -> list[Span]:
+        found = spans(text, finders)
+        if found and self.store.allows_some():
+            return [span for span in found if not self.store.allows(text[span[0] : span[1]])]
+        return found
 
 
 def redact(text: str, finders: tuple[Finder, ...] = FINDERS) -> Redaction:

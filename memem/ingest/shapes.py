@@ -123,6 +123,11 @@ def find_detected(page: Page) -> Iterator[Span]:
                 yield start, end, "token"
 
 
+def find_long(page: Page) -> Iterator[Span]:
+    """Every word that is long enough to hold a token, whether or not it does."""
+    return ((start, end, "unread") for start, end in page.long_words())
+
+
 @cache
 def detectors() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Patterns of detect-secrets, each with its needle.
