@@ -99,6 +99,14 @@ def test_judge_drops_and_moves_and_the_ledger_knows(home: Home, ask: Callable[..
     assert calls(home) == [("slice", 100, 10)]
 
 
+def test_a_section_that_is_full_takes_no_more(home: Home, ask: Callable[..., ActiveSlice]) -> None:
+    for place in ("laptop", "cellar", "harbor", "attic"):
+        home.save(f"Redis and its {place} tunnel were down on staging", kind="quirk")
+    found = ask(verdicts(**dict.fromkeys(("laptop", "cellar", "harbor", "attic", "staging"), "goals")))
+    assert sum(item.role == "goals" for item in found.items) == 3
+    assert len(found.items) > 4 and found.judge == "openai"
+
+
 def test_nobody_is_asked_unless_it_is_wished(home: Home, ask: Callable[..., ActiveSlice]) -> None:
     ask(verdicts())
     assert ask.server.requests  # type: ignore[attr-defined]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from memem.active import ActiveSlice, Excluded, Item
-from memem.recall.roles import ARTIFACTS, ROLES
+from memem.recall.roles import ARTIFACTS, ROLES, room_of
 from memem.recall.slices import STANDING_KINDS
 from memem.sources.words import MINER
 from memem.text import clean, cut, one_line, public
@@ -63,8 +64,13 @@ def prompt(found: ActiveSlice) -> str:
 
 
 def judged(found: ActiveSlice, answer: Mapping[str, Any], judge: str) -> ActiveSlice:
-    """The slice by an answer that fits SCHEMA. What it says of a number twice counts once, of no note not at all."""
+    """The slice by an answer that fits SCHEMA. What it says of a number twice counts once, of no note not at all.
+
+    A note stays where it is when the section that it is to move to is full.
+    """
     open_ = _open(found)
+    held = Counter(item.role for item in found.items)
+    room = {role.key: room_of(role, found.task.mode) - held[role.key] for role in ROLES}
     said: dict[int, Mapping[str, Any]] = {}
     for verdict in answer["verdicts"]:
         said.setdefault(verdict["n"], verdict)
@@ -73,7 +79,8 @@ def judged(found: ActiveSlice, answer: Mapping[str, Any], judge: str) -> ActiveS
         verdict = said.get(number) if number in open_ else None
         if verdict and not verdict["keep"]:
             dropped.append(Excluded(id=item.id, title=item.title, reason=BESIDE))
-        elif verdict and verdict["role"] != item.role:
+        elif verdict and verdict["role"] != item.role and room[verdict["role"]] > 0:
+            room[verdict["role"]] -= 1
             kept.append(item.replace(role=verdict["role"], why=(*item.why, f"judged, not {item.role}")))
         else:
             kept.append(item)
