@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memem import sqlite
 from memem.active import MODES, ActiveSlice, Item, Past, Task
-from memem.errors import BadInput, TooNew
+from memem.errors import BadInput, NotReady, TooNew
 from memem.graph import settle
 from memem.models import GENERAL, Query, Scope
 from memem.project import branch_of, find_checkout
@@ -141,10 +141,11 @@ def _remember(stores: Stores, found: ActiveSlice, session: str) -> None:
     if not session or stores.state is None:
         return
     try:
-        from memem.ingest.secrets import redact
-    except ModuleNotFoundError:
+        safe = tuple(
+            item.replace(id=stores.redactor(item.id).text) if _is_named(item) else item for item in found.items
+        )
+    except (ModuleNotFoundError, NotReady):
         return  # what cannot be searched for secrets is not written down
-    safe = tuple(item.replace(id=redact(item.id).text) if _is_named(item) else item for item in found.items)
     with contextlib.suppress(sqlite.Error):
         History(stores.state.connection).record(found.replace(items=safe), session, time.time())
 
