@@ -23,9 +23,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[0] = str(ROOT)  # not this folder: its secrets.py is not the standard library's
 
+from memem.app import Memem  # noqa: E402
 from memem.config import load  # noqa: E402 - runs from a checkout
 from memem.hook import respond  # noqa: E402
-from memem.miner import Miner  # noqa: E402
 from memem.models import Draft  # noqa: E402
 from memem.text import clean  # noqa: E402
 
@@ -55,7 +55,10 @@ HARMLESS = (
 def main(arguments: list[str]) -> None:
     """Print the table, or with `--json` one object."""
     data = Path(next(word for word in arguments if not word.startswith("-")))
-    payloads = [text for path in sorted((data / "security").glob("*_attack_*.json")) for text in _texts(path)]
+    folder = data / "security" if (data / "security").is_dir() else data
+    payloads = [text for path in sorted(folder.glob("*_attack_*.json")) for text in _texts(path)]
+    if not payloads:
+        sys.exit(f"{folder} holds no *_attack_*.json; give the folder that does, or the one above.")
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder), payloads)
     if "--json" in arguments:
@@ -71,7 +74,7 @@ def measure(folder: Path, payloads: list[str]) -> dict[str, Any]:
     project = folder / "harbor"
     project.mkdir()
     counts: Counter[str] = Counter(payloads=0, outputs=0, bare=0, volunteered=0, hidden=0)
-    memem = Miner(load(environ), folder=str(project), environ=environ)
+    memem = Memem(load(environ), folder=str(project), environ=environ)
     refused = sum(_refused(memem, text) for text in HARMLESS)
     for number, payload in enumerate(payloads):
         counts["payloads"] += 1
@@ -127,7 +130,7 @@ def _is_framed(output: str) -> bool:
     )
 
 
-def _refused(memem: Miner, text: str) -> bool:
+def _refused(memem: Memem, text: str) -> bool:
     outcome = memem.save(Draft(content=text))
     return outcome.action not in ("added", "superseded") or outcome.memory.body != text
 

@@ -31,7 +31,10 @@ def main(arguments: list[str]) -> None:
     """Print the table, or with `--json` one object."""
     data = Path(next(word for word in arguments if not word.startswith("-")))
     shown = print if "--show" in arguments else (lambda *_: None)
-    figures = {**_fixtures(data / "security", shown), **_ordinary(data, shown)}
+    folder = data / "security" if (data / "security").is_dir() else data
+    if not list(folder.glob("*.jsonl")):
+        sys.exit(f"{folder} holds no fixtures (*.jsonl); give the folder that does, or the one above.")
+    figures = {**_fixtures(folder, shown), **_ordinary(data if folder != data else data.parent, shown)}
     if "--json" in arguments:
         print(json.dumps(figures))
         return
