@@ -6,6 +6,7 @@ from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
 _JOINERS = "_-./"
 _SEPARATORS: dict[int, str | None] = {
@@ -119,21 +120,30 @@ def terms(text: str) -> list[str]:
     return index_text(text).split()
 
 
-class _Indexed(dict[str, str]):
-    """The index terms of each chunk as one text; most words of a vault were met before."""
+class Memo(dict[str, str]):
+    """What `make` makes of a word, remembered: most words of a vault were met before, and then no Python is called."""
 
-    def __missing__(self, chunk: str) -> str:
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, word: str) -> str:
         if len(self) >= _MEMO_SIZE:
             self.clear()
-        text = _one_word(chunk)
-        if not text:
-            known = _expand(chunk)
-            text = " ".join((*known.words, *known.compounds, *known.characters))
-        self[chunk] = text
-        return text
+        self[word] = made = self._make(word)
+        return made
 
 
-_indexed = _Indexed()
+def _index_terms(chunk: str) -> str:
+    if word := _one_word(chunk):
+        return word
+    known = _expand(chunk)
+    return " ".join((*known.words, *known.compounds, *known.characters))
+
+
+_indexed = Memo(_index_terms)
 
 
 def index_text(text: str) -> str:

@@ -9,7 +9,7 @@ import re
 from itertools import islice
 
 from memem.models import UNCONFIRMED, Memory
-from memem.text import COMMON_WORDS, query_terms
+from memem.text import COMMON_WORDS, Memo, query_terms
 from memem.value import Value
 
 SESSION, REFERENCE = "session:", "ref:"  # no word holds a colon
@@ -19,7 +19,6 @@ ASSERTED = ("related", "supersedes", "contradicts")  # fields of a note that hol
 _MOST_WORDS, _MOST_COMPOUNDS, _MOST_REFERENCES, _MOST_LINKS = 36, 6, 8, 100
 _OWN_TAGS = ("mined", "imported", UNCONFIRMED)  # say where a note is from, not what it is about
 _READ = 6000  # characters of a body
-_MEMO_SIZE = 50_000  # words
 _WIKI = re.compile(r"(?<!!)\[\[([^\]|#\n]{1,200})")
 _REFERENCE = re.compile(r"(?<![\w#&@!/.-])(?:[!#&]\d{1,7}|@[A-Za-z][\w-]{1,38})(?![\w.@/-])")
 _SENTENCE = re.compile(r"[.!?](?=\s)|[\n。！？]")
@@ -106,17 +105,12 @@ def _words(text: str) -> list[str]:
     return [*words[:_MOST_WORDS], *known.compounds[:_MOST_COMPOUNDS]]
 
 
-class _CueOf(dict[str, str]):
-    """The cue of each word, or nothing; most words of a vault were met before."""
-
-    def __missing__(self, word: str) -> str:
-        if len(self) >= _MEMO_SIZE:
-            self.clear()
-        self[word] = cue = "" if word in COMMON_WORDS or _too_short(word) else _singular(word)
-        return cue
+def _cue(word: str) -> str:
+    """The cue that a word is, or nothing."""
+    return "" if word in COMMON_WORDS or _too_short(word) else _singular(word)
 
 
-_cue_of = _CueOf()
+_cue_of = Memo(_cue)
 
 
 def _too_short(word: str) -> bool:

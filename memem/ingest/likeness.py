@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from memem.ingest import frames
 from memem.ingest.frames import COLON, END, Swap
-from memem.text import STOP_WORDS, fold
+from memem.text import STOP_WORDS, Memo, fold
 from memem.value import Value
 
 SAME, EXTENSION, CORRECTION, RELATED, DIFFERENT = "same", "extension", "correction", "related", "different"
@@ -71,7 +71,6 @@ _AKIN = 0.4
 _LONGEST_SWAP = 4
 _MOST_SWAPS = 3
 _FEW_WORDS = 2
-_MEMO_SIZE = 20_000  # words
 _remembered = lru_cache(maxsize=64)  # a text that is offered is compared with a dozen others
 _OPPOSITES = tuple(
     frozenset(pair.split())
@@ -343,17 +342,12 @@ def _renames(changes: list[_Change]) -> bool:
     )
 
 
-class _TokenOf(dict[str, str]):
-    """What a piece of text is read as: the end of a clause, or a word, folded; most were met before."""
-
-    def __missing__(self, written: str) -> str:
-        if len(self) >= _MEMO_SIZE:
-            self.clear()
-        self[written] = token = END if written in _ENDS else COLON if written == COLON else _folded(written)
-        return token
+def _token(written: str) -> str:
+    """What a piece of text is read as: the end of a clause, or a word, folded."""
+    return END if written in _ENDS else COLON if written == COLON else _folded(written)
 
 
-_token_of = _TokenOf()
+_token_of = Memo(_token)
 
 
 @_remembered
