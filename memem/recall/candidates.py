@@ -10,7 +10,7 @@ from memem.index.graph import Edge
 from memem.index.reader import Index
 from memem.models import Candidate, Query
 from memem.recall import slices, steps
-from memem.recall.evidence import weigh
+from memem.recall.evidence import matches, weigh
 from memem.recall.roles import ARTIFACTS, BACKGROUND, CONSTRAINTS, GOALS, TENSIONS, role_of
 from memem.recall.steps import Occasion
 from memem.sources.search import Passage
@@ -71,11 +71,7 @@ def matching(asked: Asked, _: Sequence[Item]) -> list[Item]:
     if not found:
         return []
     prompt = weigh(asked.query.text, asked.index)
-    rows = tuple(candidate.row for candidate in found)
-    held: dict[int, list[str]] = {row: [] for row in rows}
-    for word in prompt.information:
-        for row in asked.index.matched(word, rows):
-            held[row].append(word)
+    held = matches(prompt, asked.index, found)
     total = prompt.total or 1.0
     items = []
     for candidate in found:

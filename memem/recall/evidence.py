@@ -160,9 +160,9 @@ def _judged(
     prompt: Prompt, index: Index, found: Sequence[Candidate], least: float = float("-inf")
 ) -> dict[int, Evidence]:
     """The evidence for each; pairs are not looked for in a memory that stays below `least` with all of them."""
-    matches = _matches(prompt, index, found) if found else {}
+    matched = matches(prompt, index, found) if found else {}
     choices = frozenset(word for word in prompt.information if not _is_common(word))
-    return {item.row: _weighed(item, prompt, matches[item.row], choices, least) for item in found}
+    return {item.row: _weighed(item, prompt, matched[item.row], choices, least) for item in found}
 
 
 def _beside(candidate: Candidate, pairs: Sequence[tuple[str, str]]) -> int:
@@ -197,13 +197,14 @@ def _search_words(prompt: Prompt) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[int, list[str]]:
-    matches: dict[int, list[str]] = {candidate.row: [] for candidate in found}
-    rows = tuple(matches)
+def matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[int, list[str]]:
+    """The words of the prompt that each of some candidates holds, by row, rarest first."""
+    held: dict[int, list[str]] = {candidate.row: [] for candidate in found}
+    rows = tuple(held)
     for word in prompt.information:
         for row in index.matched(word, rows):
-            matches[row].append(word)
-    return matches
+            held[row].append(word)
+    return held
 
 
 def _weighed(
