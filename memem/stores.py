@@ -334,7 +334,7 @@ class Stores:
 
     @cached_property
     def _clean(self) -> Clean:
-        return Clean(self.config.dir, f"{rules()} {self.config.redact_personal}")
+        return Clean(self.config.dir, lambda: f"{rules()} {self.config.redact_personal}")
 
     def _known(self, entry: Entry, memory: Memory) -> tuple[Entry, Memory]:
         """A memory as the index may know it; most were looked through before, by these rules."""

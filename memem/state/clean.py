@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 FILE_NAME = "clean"
@@ -18,11 +20,18 @@ _MOST = 400_000  # lines; of a vault that changes a lot most are old by then
 class Clean:
     """The notes known to be clean by these `rules`."""
 
-    def __init__(self, folder: str, rules: str) -> None:
+    def __init__(self, folder: str, rules: Callable[[], str]) -> None:
         self._path = Path(folder, FILE_NAME)
-        self._rules = rules
-        self._known = self._read()
+        self._read_rules = rules
         self._new: dict[str, None] = {}
+
+    @cached_property
+    def _rules(self) -> str:
+        return self._read_rules()
+
+    @cached_property
+    def _known(self) -> frozenset[str]:  # most syncs find nothing to look through, and read neither
+        return self._read()
 
     def holds(self, path: str, content: str) -> bool:
         """Whether the note at that path was clean when its content had that hash."""
