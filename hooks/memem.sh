@@ -48,9 +48,11 @@ memem = Memem()
 memem.sync()
 from memem.daemon.entry import ensure
 ensure(load())
-from memem.graph import catch_up # where nobody waits for it
+from memem.graph import catch_up # where nobody waits for it; the rest is made by the next start, or the miner
+from time import monotonic
 os.nice(10)
-catch_up(memem)'
+until = monotonic() + 30
+catch_up(memem, lambda: monotonic() > until)'
 note=$detached'from memem.daemon.entry import main
 main("note")'
 

@@ -30,7 +30,7 @@ _LONGEST_SAID = 8000  # characters of one text of an answer that are looked at
 
 
 def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """All properties required and no others: what every backend that constrains its output accepts."""
+    """All properties required but the `optional` ones, which a backend may require too, and no others."""
     return {
         "type": "object",
         "properties": properties,
