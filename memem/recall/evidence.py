@@ -35,13 +35,14 @@ _SURPRISE_WEIGHT = 0.5
 _LEAST_SURPRISE = -1.5
 _LEAST_COVERAGE = 0.15
 _LEAST_WORDS = 2  # of a prompt: "merge it" or "apply that" is covered by any note with the word
-_PAIR_WEIGHT = 1.3
+_PAIR_WEIGHT = 1.45
 _MOST_PAIRS = 4
 _BESIDE = 2  # one word, or the parts of an identifier as one, may stand between two words of a pair
 _PAIRS_READ = 6000  # characters of a memory
 _LONG_NOTE = 400  # characters from which on a note holds words by chance
-FLOOR = 1.55  # in a small project
-_FLOOR_GROWTH = 1.0
+FLOOR = 1.5  # in a small project
+_FLOOR_GROWTH = 1.0  # for a prompt in the store's own words
+_STRANGE_GROWTH = 1.5  # more, for one of which the store uses no word
 _SMALL = 100  # notes
 _LARGEST_MEASURED = 2400  # notes up to which the growth was measured
 
@@ -59,6 +60,11 @@ class Prompt(Value):
     def total(self) -> float:
         """Information of all words together."""
         return sum(self.information.values())
+
+    @property
+    def strangeness(self) -> float:
+        """The share of its words that no note uses, 0 to 1."""
+        return len(self.unused) / len(self.information) if self.information else 0.0
 
 
 def weigh(text: str, index: Index) -> Prompt:
@@ -145,7 +151,7 @@ def sifted(
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
     found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
     # Of its own notes: those of other projects cannot match, so they are no chances for a better one.
-    least = floor(index.size_of(scope, _LARGEST_MEASURED)) if found else 0.0
+    least = floor(index.size_of(scope, _LARGEST_MEASURED), prompt.strangeness) if found else 0.0
     evidence = _judged(prompt, index, found, least)
     enough = {row for row, item in evidence.items() if item.score >= least and len(item.matched) >= words}
     return [candidate for candidate in found if candidate.row in enough], evidence
@@ -178,9 +184,13 @@ def _beside(candidate: Candidate, pairs: Sequence[tuple[str, str]]) -> int:
     )
 
 
-def floor(notes: int) -> float:
-    """The score that a memory needs among so many notes: the best of many chance matches is a better one."""
-    return FLOOR + _FLOOR_GROWTH * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL)
+def floor(notes: int, strangeness: float = 0.0) -> float:
+    """The score that a memory needs among so many notes: the best of many chance matches is a better one.
+
+    What is asked in words that so large a store never used is hardly about it; a small one uses few words at all.
+    """
+    growth = _FLOOR_GROWTH + _STRANGE_GROWTH * strangeness
+    return FLOOR + growth * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL)
 
 
 def _search_words(prompt: Prompt) -> tuple[str, ...]:

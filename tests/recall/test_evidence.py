@@ -113,6 +113,17 @@ def test_floor_rises_with_the_store() -> None:
     assert floor(0) == FLOOR < floor(100) < floor(10_000)
 
 
+def test_floor_rises_faster_for_a_prompt_in_words_that_the_store_never_used() -> None:
+    assert floor(300, 0.5) > floor(300) > floor(30)
+    assert floor(300, 0.5) - floor(300) > floor(3, 0.5) - floor(3), "a small store uses few words at all"
+    own = "the redis tunnel of the museum"
+    strange = f"{own} beside quiet violins, copper lanterns and amber saddles"
+    known = [memory(number, f"Cargo {number} of the museum is quiet") for number in range(100, 400)]
+    index = filled(REDIS, *(note.replace(project="local:harbor") for note in known))
+    assert weigh(own, index).strangeness == 0.0 < weigh(strange, index).strangeness <= 1.0
+    assert weigh("", index).strangeness == 0.0
+
+
 def test_notes_of_other_projects_do_not_raise_the_floor() -> None:
     prompt = "where does the redis museum sell its tunnel posters"
     others = [memory(number, f"The {number} cargo record", project="local:other") for number in range(100, 1100)]
