@@ -12,7 +12,7 @@ from memem import sqlite
 from memem.index import edges
 from memem.index.reader import Index, cached_folder
 from memem.index.schema import CREATE, FILE_NAME, MOST_GLOBS, glob_name, memory_values, ready, scope_terms
-from memem.models import Memory
+from memem.models import Candidate, Memory, Scope
 from memem.text import index_text
 from memem.value import Value
 
@@ -31,6 +31,7 @@ class Entry(Value):
 _FIELDS = ("rowid", "path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # then an entry's
 _INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
 _ENTRIES = f"SELECT {', '.join(Entry.__fields__)} FROM notes"  # noqa: S608 - constants only
+_STAMP = "SELECT count(*), coalesce(max(read_ns), 0) FROM notes"
 _INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, ?, ?, ?, ?)"
 _DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
 _INSERT_GLOB = "INSERT OR IGNORE INTO globs (name, note) VALUES (?, ?)"
@@ -72,10 +73,19 @@ class IndexWriter(Index):
         rows = self.connection.execute(query, tuple(paths))
         return {row[0]: Entry(**dict(zip(Entry.__fields__, row, strict=True))) for row in rows}
 
-    def stamp(self) -> str:
-        """What changes whenever a note was read anew or is gone."""
-        row = self.connection.execute("SELECT count(*), max(read_ns) FROM notes").fetchone()
+    def stamp(self, scope: Scope | None = None, kinds: Sequence[str] = ()) -> str:
+        """What changes whenever a note was read anew or is gone, of all or of some kinds of a scope."""
+        if scope is None:
+            row = self.connection.execute(_STAMP).fetchone()
+        else:
+            names, those = (",".join("?" * len(group)) for group in (scope.names, kinds))
+            query = f"{_STAMP} WHERE project IN ({names}) AND kind IN ({those})"
+            row = self.connection.execute(query, (*scope.names, *kinds)).fetchone()
         return f"{row[0]}-{row[1]}"
+
+    def read_since(self, since: int) -> list[Candidate]:
+        """The notes that were read after a time (ns)."""
+        return self.notes("read_ns > ?", (since,), order="read_ns")
 
     def ids(self) -> set[str]:
         """The ids of all memories; "" stands for files that could not be read yet."""

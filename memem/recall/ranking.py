@@ -12,7 +12,7 @@ from math import log2
 
 from memem.models import Candidate, Query
 from memem.recall.evidence import root
-from memem.text import query_terms, terms
+from memem.text import Memo, query_terms, terms
 from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
@@ -83,13 +83,16 @@ def _wording(around: Around, candidate: Candidate) -> float:
         return 0.0
     memory = candidate.memory
     said = memory.body if memory.body.startswith(memory.title) else f"{memory.title}\n{memory.body}"
-    return len(around.pairs & _pairs(said[:_TEXT])) / len(around.pairs)
+    beside = _neighbours(said[:_TEXT])  # in either order: a question turns them around
+    return sum(pair in beside or pair[::-1] in beside for pair in around.pairs) / len(around.pairs)
 
 
-def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    """Neighbouring words of a text, in either order: a question turns them around."""
-    words = [root(word) for word in terms(text)]
-    return frozenset((min(pair), max(pair)) for pair in pairwise(words))
+_roots = Memo(root)
+
+
+def _neighbours(text: str) -> frozenset[tuple[str, str]]:
+    """Neighbouring words of a text, as they follow each other; of every candidate, so no loop of Python's."""
+    return frozenset(pairwise(map(_roots.__getitem__, terms(text))))
 
 
 def _subject(around: Around, candidate: Candidate) -> float:
@@ -161,7 +164,7 @@ def rank(
         query=query,
         text=text,
         words=frozenset(query_terms(text).words),
-        pairs=_pairs(text),
+        pairs=frozenset((min(pair), max(pair)) for pair in _neighbours(text)),
         roots=frozenset(map(root, query_terms(text).words)),
         newest=max(candidate.memory.updated for candidate in found),
         uses=uses,
