@@ -21,7 +21,9 @@ from memem.errors import Damaged, MememError, NotReady, StateUnavailable, TooNew
 from memem.graves import Graves
 from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, Entry, IndexWriter, memory_index, move_aside, open_writer, settle_place
-from memem.ingest.rules import rules
+from memem.ingest.learned import Learned
+from memem.ingest.rules import holds_no_secret, rules
+from memem.ingest.sealed import SealedStore
 from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
@@ -270,7 +272,7 @@ class Stores:
         except VaultUnavailable as error:
             self.degraded.append(str(error))
             vault = Vault(self.config.memory_root)
-        vault.journal = Changes(self.config.dir, _holds_no_secret).keep
+        vault.journal = Changes(self.config.dir, holds_no_secret).keep
         return vault
 
     def _mend(self, error: Exception) -> None:
@@ -336,9 +338,13 @@ class Stores:
     def _clean(self) -> Clean:
         return Clean(self.config.dir, lambda: f"{rules()} {self.config.redact_personal}")
 
+    @cached_property
+    def _learned(self) -> Learned:
+        return Learned(SealedStore(self.config))
+
     def _known(self, entry: Entry, memory: Memory) -> tuple[Entry, Memory]:
         """A memory as the index may know it; most were looked through before, by these rules."""
-        if self._clean.holds(entry.path, entry.hash):
+        if self._clean.holds(entry.path, entry.hash) and not self._learned.within(memory.title, memory.body):
             return entry, memory
         try:
             safe = self.redactor.memory(memory)
@@ -369,12 +375,6 @@ class Stores:
             commit = _root_commit(checkout.top)
             if commit:
                 self.index.remember_root_commit(checkout.common, commit)
-
-
-def _holds_no_secret(text: str) -> bool:
-    from memem.ingest.secrets import redact
-
-    return not redact(text).found
 
 
 def _root_commit(folder: str) -> str:

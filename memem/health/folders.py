@@ -87,7 +87,7 @@ def typed_secrets(memem: Memem) -> Check:
         return Check(name="secrets in notes", level=OK, text="none in plain text")
     more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     text = f"{len(paths)} in plain text, hidden from all that memem shows: {', '.join(paths[:_MOST_NAMED])}{more}"
-    fix = "take it out of the note; or, at a terminal: memem secrets false-positive, then: memem index rebuild"
+    fix = "take it out of the note; or, at a terminal: memem secrets false-positive"
     return Check(name="secrets in notes", level=DEGRADED, text=text, fix=fix)
 
 
