@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from sys import maxsize
 
 from memem import sqlite
@@ -246,10 +247,13 @@ class Gate:
             unsealed = redaction.unsealed or unsealed
             return redaction.text
 
-        texts = {
-            field: safe(getattr(draft, field)) for field in ("title", "content", "details", "project", "source_session")
-        }
-        lists = {field: tuple(safe(item) for item in getattr(draft, field)) for field in (*_LISTS, "evidence")}
+        texts = {field: getattr(draft, field) for field in ("title", "content", "details", "project", "source_session")}
+        lists = {field: getattr(draft, field) for field in (*_LISTS, "evidence")}
+        # All at once, because most hold none. No name reaches over a NUL to a value.
+        if not self.redact("\n\0\n".join((*texts.values(), *chain(*lists.values()))), "").found:
+            return draft, (), ""
+        texts = {field: safe(text) for field, text in texts.items()}
+        lists = {field: tuple(safe(item) for item in items) for field, items in lists.items()}
         return draft.replace(**texts, **lists), tuple(dict.fromkeys(found)), unsealed
 
     def _mined_before(self, draft: Draft) -> Candidate | None:
