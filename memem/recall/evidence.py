@@ -213,8 +213,9 @@ def matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[in
     held: dict[int, list[str]] = {candidate.row: [] for candidate in found}
     rows = tuple(held)
     for word in prompt.information:
-        for row in index.matched(word, rows):
-            held[row].append(word)
+        if word not in prompt.unused:
+            for row in index.matched(word, rows):
+                held[row].append(word)
     return held
 
 
