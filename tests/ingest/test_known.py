@@ -17,7 +17,7 @@ SECRET = PLAIN.replace(body="The password of the staging database is: hunter2-an
 
 
 def config(folder: Path) -> Config:
-    return load({"HOME": str(folder), "MEMEM_DIR": str(folder / "state")})
+    return load({"HOME": str(folder), "MEMEM_DIR": str(folder)})
 
 
 class Looking:
