@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from memem.models import Scope
     from memem.text import Terms
 
-_MOST_BOUND = 5000  # values of a list in one statement; SQLite takes 32,766 in all
+MOST_BOUND = 5000  # values of a list in one statement; SQLite takes 32,766 in all
 COUNT_CAP = 1500  # counting further costs more than it tells: such a word is simply common
 _OWN = ("path", "etag", "hash", "problem")  # fields of a candidate that are columns of its note
 _SELECTED = f"notes.rowid, {', '.join(f'notes.{field}' for field in (*_OWN, *Memory.__fields__))}"
@@ -169,7 +169,7 @@ class Index:
             best = self.notes(where, (project, 2), f"layer, importance DESC, updated DESC, id LIMIT {int(most)}")
             found.update((item.row, item) for item in best)
         names = list(dict.fromkeys([*ids, *(item.memory.id for item in found.values())]))
-        names, rows = names[:_MOST_BOUND], list(found)[:_MOST_BOUND]
+        names, rows = names[:MOST_BOUND], list(found)[:MOST_BOUND]
         where = f"id IN ({','.join('?' * len(names))}) AND rowid NOT IN ({','.join('?' * len(rows))})"
         more = self.notes(where, (*names, *rows))
         found.update((item.row, item) for item in more if scope.holds(item.memory.project) and item.memory.live)

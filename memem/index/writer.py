@@ -10,7 +10,7 @@ from typing import Any
 
 from memem import sqlite
 from memem.index import edges
-from memem.index.reader import Index, cached_folder
+from memem.index.reader import MOST_BOUND, Index, cached_folder
 from memem.index.schema import CREATE, FILE_NAME, MOST_GLOBS, glob_name, memory_values, ready, scope_terms
 from memem.models import Candidate, Memory, Scope
 from memem.text import index_text
@@ -94,6 +94,15 @@ class IndexWriter(Index):
     def ids(self) -> set[str]:
         """The ids of all memories; "" stands for files that could not be read yet."""
         return {row[0] for row in self.connection.execute("SELECT DISTINCT id FROM notes")}
+
+    def held(self, ids: Sequence[str]) -> list[str]:
+        """Those of some ids that a note has, in whatever case."""
+        found: set[str] = set()
+        for at in range(0, len(ids), MOST_BOUND):
+            part = [name.lower() for name in ids[at : at + MOST_BOUND]]
+            query = f"SELECT lower(id) FROM notes WHERE lower(id) IN ({','.join('?' * len(part))})"  # noqa: S608
+            found.update(row[0] for row in self.connection.execute(query, part))
+        return [name for name in ids if name.lower() in found]
 
     def entries_of(self, memory: str) -> list[Entry]:
         """The files that hold the memory with this id."""
