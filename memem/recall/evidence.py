@@ -35,13 +35,14 @@ _SURPRISE_WEIGHT = 0.5
 _LEAST_SURPRISE = -1.5
 _LEAST_COVERAGE = 0.15
 _LEAST_WORDS = 2  # of a prompt: "merge it" or "apply that" is covered by any note with the word
-_PAIR_WEIGHT = 1.3
+_PAIR_WEIGHT = 1.45
 _MOST_PAIRS = 4
 _BESIDE = 2  # one word, or the parts of an identifier as one, may stand between two words of a pair
 _PAIRS_READ = 6000  # characters of a memory
 _LONG_NOTE = 400  # characters from which on a note holds words by chance
-FLOOR = 1.55  # in a small project
-_FLOOR_GROWTH = 1.0
+FLOOR = 1.5  # in a small project
+_FLOOR_GROWTH = 1.0  # for a prompt in the store's own words
+_STRANGE_GROWTH = 1.5  # more, for one of which the store uses no word
 _SMALL = 100  # notes
 _LARGEST_MEASURED = 2400  # notes up to which the growth was measured
 
@@ -59,6 +60,11 @@ class Prompt(Value):
     def total(self) -> float:
         """Information of all words together."""
         return sum(self.information.values())
+
+    @property
+    def strangeness(self) -> float:
+        """The share of its words that no note uses, 0 to 1."""
+        return len(self.unused) / len(self.information) if self.information else 0.0
 
 
 def weigh(text: str, index: Index) -> Prompt:
@@ -93,7 +99,8 @@ def weigh(text: str, index: Index) -> Prompt:
 def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
     known = {root(word): word for word in words}
     said = [known[stem] for stem in map(root, terms(text)) if stem in known]
-    return frozenset(pair for pair in pairwise(said) if pair[0] != pair[1] and not _are_pieces(*pair))
+    pairs = frozenset(pair for pair in pairwise(said) if pair[0] != pair[1] and not _are_pieces(*pair))
+    return frozenset(pair for pair in pairs if not all(map(_is_common, pair)))  # any two links share "github com"
 
 
 def _are_pieces(one: str, other: str) -> bool:
@@ -145,7 +152,7 @@ def sifted(
     terms = Terms(words=_search_words(prompt), compounds=prompt.compounds[:_SEARCH_WORDS])
     found = index.search(terms, _CANDIDATES, scope, AUTOMATIC)
     # Of its own notes: those of other projects cannot match, so they are no chances for a better one.
-    least = floor(index.size_of(scope, _LARGEST_MEASURED)) if found else 0.0
+    least = floor(index.size_of(scope, _LARGEST_MEASURED), prompt.strangeness) if found else 0.0
     evidence = _judged(prompt, index, found, least)
     enough = {row for row, item in evidence.items() if item.score >= least and len(item.matched) >= words}
     return [candidate for candidate in found if candidate.row in enough], evidence
@@ -178,9 +185,13 @@ def _beside(candidate: Candidate, pairs: Sequence[tuple[str, str]]) -> int:
     )
 
 
-def floor(notes: int) -> float:
-    """The score that a memory needs among so many notes: the best of many chance matches is a better one."""
-    return FLOOR + _FLOOR_GROWTH * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL)
+def floor(notes: int, strangeness: float = 0.0) -> float:
+    """The score that a memory needs among so many notes: the best of many chance matches is a better one.
+
+    What is asked in words that so large a store never used is hardly about it; a small one uses few words at all.
+    """
+    growth = _FLOOR_GROWTH + _STRANGE_GROWTH * strangeness
+    return FLOOR + growth * log(1 + min(notes, _LARGEST_MEASURED) / _SMALL)
 
 
 def _search_words(prompt: Prompt) -> tuple[str, ...]:
@@ -202,8 +213,9 @@ def matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[in
     held: dict[int, list[str]] = {candidate.row: [] for candidate in found}
     rows = tuple(held)
     for word in prompt.information:
-        for row in index.matched(word, rows):
-            held[row].append(word)
+        if word not in prompt.unused:
+            for row in index.matched(word, rows):
+                held[row].append(word)
     return held
 
 
