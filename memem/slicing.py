@@ -130,8 +130,8 @@ def _past(stores: Stores, session: str, scope: Scope) -> Past | None:
     if not session or stores.state is None:
         return None
     try:
-        return History(stores.state.connection).latest(session, scope.id)
-    except sqlite.Error:
+        return History(stores.state.connection).latest(session, _known_as(stores, scope).id)
+    except (ModuleNotFoundError, NotReady, sqlite.Error):
         return None  # busy: the slice begins anew, which loses what would have been carried, nothing else
 
 
@@ -144,10 +144,16 @@ def _remember(stores: Stores, found: ActiveSlice, session: str) -> None:
         safe = tuple(
             item.replace(id=stores.redactor(item.id).text) if _is_named(item) else item for item in found.items
         )
+        query = found.query.replace(scope=_known_as(stores, found.query.scope))
     except (ModuleNotFoundError, NotReady):
         return  # what cannot be searched for secrets is not written down
     with contextlib.suppress(sqlite.Error):
-        History(stores.state.connection).record(found.replace(items=safe), session, time.time())
+        History(stores.state.connection).record(found.replace(items=safe, query=query), session, time.time())
+
+
+def _known_as(stores: Stores, scope: Scope) -> Scope:
+    """The scope as it is written down: any other than this project's is a word of the caller's."""
+    return scope if scope.id == stores.scope().id else scope.replace(id=stores.redactor(scope.id).text)
 
 
 def _checked(task: Task, folder: str) -> Task:

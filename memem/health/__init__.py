@@ -11,6 +11,7 @@ from memem.health.client import client, records
 from memem.health.folders import database, notes, permissions, secrets, space, spool, state, typed_secrets, vault
 from memem.health.hooks import hooks
 from memem.health.mining import miner, model
+from memem.health.obsidian import code
 from memem.health.program import configuration, dependencies, git, predecessor, python, search, variables
 from memem.health.status import status
 from memem.health.trial import trials
@@ -19,7 +20,7 @@ __all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "run", "s
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
     python, dependencies, search, git, configuration, variables, state, permissions, secrets, typed_secrets, database,
-    vault, space, notes, spool, hooks, client, records, miner, model, predecessor,
+    vault, space, notes, code, spool, hooks, client, records, miner, model, predecessor,
 )  # fmt: skip
 
 

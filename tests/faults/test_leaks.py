@@ -11,6 +11,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def drawn(seed: str, length: int = 36, alphabet: str = ALPHANUMERIC) -> str:
 
 
 def planted() -> dict[str, tuple[str, str]]:
-    """Thirty secrets: what each is, as (what must be nowhere, how it is written)."""
+    """Many secrets: what each is, as (what must be nowhere, how it is written)."""
     found: dict[str, tuple[str, str]] = {}
     for name in (
         *(
@@ -63,13 +64,15 @@ def planted() -> dict[str, tuple[str, str]]:
             "import-body",
             "import-title",
         ),
-        *("question", "search", "slice", "model", "refusal", "crash"),
+        *("question", "search", "slice", "model", "refusal", "crash", "tool-file", "tool-result"),
     ):
         token = "gh" + "p_" + drawn(name)
         found[name] = (token, token)
     password, other, key = "Zx7-" + drawn("password", 14), drawn("url", 18), drawn("assigned", 32)
     body = "\n".join(drawn(f"pem{at}", 64) for at in range(4))
     token, hidden, split = ("gh" + "p_" + drawn(name) for name in ("json", "base64", "split"))
+    key_file = ["-----BEGIN EC " + "PRIVATE KEY-----", *(drawn(f"numbered{at}", 64) for at in range(3)), "-----END EC"]
+    numbered = "\n".join(f"{at:6}→{part}" for at, part in enumerate(key_file, 1)) + " PRIVATE KEY-----"
     encoded = base64.b64encode(f"export GITHUB_TOKEN={hidden}\n".encode()).decode()
     found |= {
         "password": (password, f"the database password is {password}"),
@@ -79,6 +82,11 @@ def planted() -> dict[str, tuple[str, str]]:
         "json": (token, json.dumps({"token": token})),
         "base64": (encoded[20:60], encoded),
         "split": (split[20:], f"{split[:20]}\n    {split[20:]}"),
+        "coloured": (drawn("coloured"), f"\x1b[34;1mtoken\x1b[0m: \x1b[32m{drawn('coloured')}\x1b[0m"),
+        "hidden": (drawn("hidden"), f"pass\u200bword: {drawn('hidden')}"),
+        "numbered": (drawn("numbered1", 64)[:40], numbered),
+        "as-numbers": (drawn("numbers"), "".join(f"%{ord(char):02x}" for char in f"ghp_{drawn('numbers')}")),
+        "piped": (drawn("piped", 20), f"echo '{drawn('piped', 20)}' | sudo -S systemctl restart harbor"),
     }
     return found
 
@@ -92,8 +100,10 @@ def said(name: str) -> str:
 
 def sources(home: Home) -> list[Path]:
     """What a user has anyway: a transcript and a file to import, with secrets in every place of them."""
-    lessons = "\n\n".join(f"Always remember for the harbor deploy number {at}: {said(name)}" for at, name in
-                          enumerate(("password", "url", "assigned", "json", "base64", "split", "pem")))  # fmt: skip
+    told = ("password", "url", "assigned", "json", "base64", "split", "piped", "as-numbers", "hidden", "pem")
+    lessons = "\n\n".join(
+        f"Always remember for the harbor deploy number {at}: {said(name)}" for at, name in enumerate(told)
+    )
     folder = home.root / ".claude" / "projects" / "-harbor"
     transcripts = [written(home, folder / f"{SESSION[:-1]}{at}.jsonl", lessons) for at in (1, 2)]
     notes = home.root / "notes.md"
@@ -108,7 +118,7 @@ def written(home: Home, path: Path, lessons: str) -> Path:
         call("Read", file_path=f"/srv/{said('file-path')}/harbor.py"),
         result(f"deploy.sh says {said('tool-output')}", gitBranch=f"feature/{said('branch')}"),
         call("Bash", "toolu_2", command=f"curl -H 'X: {said('tool-input')}' https://harbor.acme.test"),
-        result("ok", "toolu_2"),
+        result(f"{said('coloured')}\n{said('numbered')}", "toolu_2"),
         user(lessons, cwd=str(home.project)),
         agent(f"Decision: harbor keeps {said('answer')} in the vault, because deploys need it."),
         {"type": "queue-operation", "operation": "enqueue", "content": f"also {said('queue')}", "sessionId": SESSION},
@@ -167,6 +177,39 @@ def use(home: Home, transcript: Path, notes: Path) -> None:
     home.run("slice", f"open the pier with {said('slice')}")
     home.run("search", said("search"))
     home.run("doctor")
+    home.hook("PreToolUse", {"tool_name": "Read", "tool_input": {"file_path": f"/srv/{said('tool-file')}/a.py"}})
+    home.hook("PostToolUse", {"tool_name": "Bash", "tool_input": {}, "tool_response": said("tool-result")})
+    home.run("backup", "--sessions", str(home.root / "backups"))
+
+
+def call_every_tool(home: Home) -> None:
+    """Give each tool of the server a secret in every text that it takes."""
+    start = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+
+    def ask(calls: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        requests = [{"jsonrpc": "2.0", "id": at, "method": method, "params": given}
+                    for at, (method, given) in enumerate([("initialize", start), *calls])]  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "memem.server"],
+            input="".join(json.dumps(one) + "\n" for one in requests).encode(),
+            env=home.environ | {"PYTHONPATH": str(ROOT), "MEMEM_TOOL_PROFILE": "full"},
+            cwd=home.project,
+            capture_output=True,
+            timeout=120,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()] + [{"stderr": done.stderr.decode()}]
+
+    listed = next(reply["result"]["tools"] for reply in ask([("tools/list", {})]) if reply.get("id") == 1)
+    token = said("save-content")
+    calls = []
+    for tool in listed:
+        texts = {name: about for name, about in tool["inputSchema"]["properties"].items() if "enum" not in about}
+        arguments = {name: [f"harbor/{token}"] if "items" in about else f"the harbor {token}"
+                     for name, about in texts.items() if "string" in json.dumps(about)}  # fmt: skip
+        calls.append(("tools/call", {"name": tool["name"], "arguments": arguments}))
+    assert len(calls) > 8
+    replies = [reply for reply in ask(calls) if "id" in reply]
+    assert len(replies) == len(calls) + 1
 
 
 def mine_with_a_model(home: Home, transcript: Path, script: object) -> bytes:
@@ -186,11 +229,12 @@ def mine_with_a_model(home: Home, transcript: Path, script: object) -> bytes:
 
 
 def test_s1_no_secret_reaches_a_file_or_a_model_whatever_way_it_comes_in(tmp_path: Path) -> None:
-    assert len(SECRETS) == 30
+    assert len(SECRETS) == 37
     home = Home(tmp_path)
     home.welcomed()
     but = sources(home)
     use(home, but[0], but[2])
+    call_every_tool(home)  # which is told its own words again, and nothing else remembers them
     sent = mine_with_a_model(
         home,
         but[1],
