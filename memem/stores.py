@@ -22,6 +22,7 @@ from memem.graves import Graves
 from memem.index.reader import index_folder
 from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
 from memem.ingest.known import Known
+from memem.ingest.rules import holds_no_secret
 from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
@@ -92,7 +93,7 @@ class Stores:
         self.shared_by = ""
         self._left = 0  # files for which the last sync had no time
         self.catch_up: Callable[[], bool] = lambda: False  # a watcher's: takes in what it was told of
-        self._known = Known(self.config.dir, self.config.redact_personal, lambda: self.redactor)
+        self._known = Known(self.config, lambda: self.redactor)
         self.index = self._open_index()
         self.state = self._open_state()
         self.vault = self._open_vault()
@@ -269,7 +270,7 @@ class Stores:
         except VaultUnavailable as error:
             self.degraded.append(str(error))
             vault = Vault(self.config.memory_root)
-        vault.journal = Changes(self.config.dir, _holds_no_secret).keep
+        vault.journal = Changes(self.config.dir, holds_no_secret).keep
         return vault
 
     def _mend(self, error: Exception) -> None:
@@ -350,12 +351,6 @@ class Stores:
             commit = _root_commit(checkout.top)
             if commit:
                 self.index.remember_root_commit(checkout.common, commit)
-
-
-def _holds_no_secret(text: str) -> bool:
-    from memem.ingest.secrets import redact
-
-    return not redact(text).found
 
 
 def _root_commit(folder: str) -> str:

@@ -70,12 +70,12 @@ COMMON_WORDS = frozenset(
     add added adding app application bug build change changed changes check class clean code command commit
     connect continue correct create data debug default delete describe develop edit error errors example explain
     extend fail failed failing fails feature file files find fix fixed fixing folder format function functions
-    github gitlab good http https implement implementation import improve install issue item line lines list
-    load logic main method mode module move name net new number object old open option org output package page
-    part path plan possible print problem project push question read refactor remove rename repo repository
-    result return review rule run running save script send set setup short simple small start step stop string
-    support switch system test tested testing tests text time today tomorrow type update upgrade user users
-    value variable version view work working works write writing wrong www yesterday
+    github gitlab good http https implement implementation import improve install issue item js jsx lib line
+    lines list load logic main method mode module move name net new number object old open option org output
+    package page part path plan possible print problem project push py question read refactor remove rename repo
+    repository result return review rule run running save script send set setup short simple small src start
+    step stop string support switch system test tested testing tests text time today tomorrow ts tsx type update
+    upgrade user users value variable version view work working works write writing wrong www yesterday
     """.split()
 )
 

@@ -2,11 +2,12 @@
 
     python benchmarks/recall/coding.py DATA [--json]
 
-DATA is a JSON list of checkpoints of real sessions (session, at, branch, files, prompt), or a folder above one that is
-called coding*.json. Every session is asked with
-its first prompt of those that began before it. What is right are proxies: the earlier sessions of the same feature
-branch, and those whose files overlap by 0.3 or more. "Same branch" is mostly a clock, so the newest sessions, whatever
-was asked, stand beside; words and recency together are what `--newest` ranks by.
+DATA is a JSON list of checkpoints of real sessions (session, at, branch, files, prompt), or a folder above one that
+is called coding*.json. Every session is asked with its first prompt of those that began before it. What is right are
+proxies: the earlier sessions of the same feature branch, and those whose files overlap by 0.3 or more. The archive
+holds what a transcript tells: prompts, changed files, and the branch at the time, whose name the floors do not see.
+"Same branch" is mostly a clock, so the newest sessions, whatever was asked, stand beside; words and recency together
+are what `--newest` ranks by.
 """
 
 from __future__ import annotations
@@ -74,14 +75,18 @@ def _session(name: str, checkpoints: list[dict[str, Any]]) -> Session:
     events: list[Event] = []
     branch = next((item["branch"] for item in checkpoints if item.get("branch")), "")
     for checkpoint in checkpoints:
-        at = checkpoint["at"]
+        at, on = checkpoint["at"], checkpoint.get("branch") or ""
         for prompt in map(str.strip, checkpoint["prompt"].split("\n\n---\n\n")):
             if len(prompt) >= 20 and prompt[0] not in "<[" and "session is being continued" not in prompt:
                 if prompt not in prompts:
-                    events.append(Event(kind="prompt", text=prompt[:_PROMPT], session=name, uuid=name, at=at))
+                    if events and events[-1].kind == "prompt":  # the agent worked between two prompts
+                        events.append(Event(kind="boundary", text="", session=name, uuid=name, at=at, branch=on))
+                    events.append(
+                        Event(kind="prompt", text=prompt[:_PROMPT], session=name, uuid=name, at=at, branch=on)
+                    )
                 prompts[prompt] = None
         new = [file for file in checkpoint["files"] if file not in files]
-        events += [Event(kind="edit", text="", path=file, session=name, uuid=name, at=at) for file in new]
+        events += [Event(kind="edit", text="", path=file, session=name, uuid=name, at=at, branch=on) for file in new]
         files.update(dict.fromkeys(new))
     return Session(name, checkpoints[0]["at"], branch, frozenset(files), list(prompts), events)
 

@@ -29,7 +29,7 @@ OLD_FLAGS = {
     "--purge-contaminated": "Mined notes are yours: `memem list --json` shows them, delete the files you do not want.",
     "--rebuild-index": _INDEX,
     "--rebuild-search-index": _INDEX,
-    "--rebuild-transcript-index": "The index of the archive is derived: delete `transcripts-v2.db`, it is built anew.",
+    "--rebuild-transcript-index": "The index of the archive is derived: delete `transcripts-v3.db`, it is built anew.",
     "--rebuild-playbooks": "The miner lets playbooks grow; delete one and mine again to begin it anew.",
     "--migrate-schema": "Old notes are read as they are; nothing has to be migrated.",
     "--migrate-layers": "Old notes are read as they are; change `layer:` in a note to move it.",

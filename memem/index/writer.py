@@ -28,6 +28,10 @@ class Entry(Value):
     settled: bool = False  # the same stat will mean that there is nothing new in the file
 
 
+_DISTRUST = """
+    UPDATE notes SET etag = '', hash = '', settled = 0
+    WHERE instr(title, :text) OR instr(body, :text)
+    OR instr(tags, :text) OR instr(keys, :text) OR instr(paths, :text)"""
 _FIELDS = ("rowid", "path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # then an entry's
 _INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
 _ENTRIES = f"SELECT {', '.join(Entry.__fields__)} FROM notes"  # noqa: S608 - constants only
@@ -128,6 +132,10 @@ class IndexWriter(Index):
             "UPDATE notes SET etag = ?, read_ns = ?, problem = ?, settled = ? WHERE path = ?",
             (entry.etag, entry.read_ns, entry.problem, entry.settled, entry.path),
         )
+
+    def distrust(self, text: str) -> int:
+        """Let every note whose row holds a text be read anew by the next sync; answers how many those are."""
+        return self.connection.execute(_DISTRUST, {"text": text}).rowcount
 
     def remove(self, path: str) -> None:
         """Forget one file."""

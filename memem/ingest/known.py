@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from memem.config import Config
 from memem.errors import NotReady
 from memem.index.writer import Entry
+from memem.ingest.learned import Learned
 from memem.ingest.rules import rules
+from memem.ingest.sealed import SealedStore
 from memem.models import Memory
 from memem.state.clean import Clean
 
@@ -20,13 +23,14 @@ _UNREAD = "not looked through for secrets yet: what knows them is not installed"
 class Known:
     """Memories without secrets, for the index to know. `redactor` is asked for when a note needs it."""
 
-    def __init__(self, state_folder: str, redact_personal: bool, redactor: Callable[[], Redactor]) -> None:
-        self._clean = Clean(state_folder, lambda: f"{rules()} {redact_personal}")
+    def __init__(self, config: Config, redactor: Callable[[], Redactor]) -> None:
+        self._clean = Clean(config.dir, lambda: f"{rules()} {config.redact_personal}")
+        self._learned = Learned(SealedStore(config))
         self._redactor = redactor
 
     def __call__(self, entry: Entry, memory: Memory) -> tuple[Entry, Memory]:
         """A memory as the index may know it; most were looked through before, by these rules."""
-        if self._clean.holds(entry.path, entry.hash):
+        if self._clean.holds(entry.path, entry.hash) and not self._learned.within(memory.title, memory.body):
             return entry, memory
         try:
             safe = self._redactor().memory(memory)

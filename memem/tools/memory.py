@@ -122,8 +122,8 @@ def transcript_search(memem: Memem, arguments: Arguments) -> str:
     """transcript_search."""
     from memem.recall.formats import passages
 
-    query, scope = arguments["query"], arguments.get("scope_id", "")
-    return passages(memem.transcripts(query, arguments["limit"], scope, everywhere=arguments.get("everywhere", False)))
+    how = {name: arguments.get(name, False) for name in ("everywhere", "by_session", "newest")}
+    return passages(memem.transcripts(arguments["query"], arguments["limit"], arguments.get("scope_id", ""), **how))
 
 
 def schema(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
@@ -239,6 +239,8 @@ ROWS: tuple[Row, ...] = (
             "limit": {"type": "integer", "minimum": 1, "maximum": 20, "default": 5},
             "scope_id": SCOPE,
             "everywhere": {"type": "boolean", "description": "sessions of all projects"},
+            "by_session": {"type": "boolean", "description": "one place of each session, the best session first"},
+            "newest": {"type": "boolean", "description": "with by_session: those that began lately sooner"},
         },
         ("query",),
         transcript_search,

@@ -26,6 +26,15 @@ _ABOUT_TALK = frozenset(
     mention mentioned order previously throughout told
     """.split()
 )
+_ABOUT_WORK = frozenset(  # what sessions are asked for in the same words, whatever they are about
+    """
+    add added address app branch branches bug build change changes check code command comment comments commit commits
+    conflict conflicts create debug delete edit error errors fail failed failing fails failure feature feedback file
+    files fix fixed fixes following function functions implement implementation implemented improve install issue
+    issues line lines local main merge method overview path plan pr pull push refactor remove rename repo repository
+    request return review run running script step steps summary test tests update version
+    """.split()
+)
 _CATCH_UP_SECONDS = 1.0  # for what is archived but not indexed yet; the next search goes on
 
 
@@ -61,7 +70,7 @@ def search(
 
     if archive is None:
         return scanned()
-    words = topics(query) or tuple(stem for stem, _ in terms)
+    words = topics(query, by_session=order.by_session) or tuple(stem for stem, _ in terms)
     order = order.replace(when=order.when or named(query, datetime.now(UTC).date()))
     try:
         meant = _meant(source, belongs, remembered)
@@ -91,11 +100,12 @@ def _meant(
     return meant
 
 
-def topics(query: str) -> tuple[str, ...]:
-    """What a question is about: its words, those left out that talk about talking."""
+def topics(query: str, *, by_session: bool = False) -> tuple[str, ...]:
+    """What a question is about: its words, those left out that talk about talking, or, for a session, about work."""
     asked = query_terms(query, limit=_MOST_WORDS)
     words = (*asked.words, *asked.compounds)
-    return tuple(word for word in words if word not in _ABOUT_TALK) or words
+    told = tuple(word for word in words if word not in _ABOUT_TALK) or words
+    return tuple(word for word in told if word not in _ABOUT_WORK) or told if by_session else told
 
 
 def _one_each(passages: Iterable[Passage], most: float) -> tuple[Passage, ...]:

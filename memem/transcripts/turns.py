@@ -6,21 +6,23 @@ VERSION, which is part of the file's name.
 
 from __future__ import annotations
 
+import heapq
 import math
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from memem import sqlite
-from memem.dates import When, seconds
+from memem.dates import When
 from memem.index.reader import quote
 from memem.sources.events import HUMAN
-from memem.transcripts import ranking
+from memem.transcripts import by_session, ranking, traces
+from memem.transcripts.by_session import STEP
 from memem.transcripts.members import Header, Member
 from memem.transcripts.sides import columns_of, event_key, in_turns
 from memem.value import Value
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = f"transcripts-v{VERSION}.db"
 DAMAGED = f"{FILE_NAME}.damaged-*"
 _SPEAKER_SHARE = 0.05  # a word by which so many turns begin is a speaker's name, and no topic
@@ -30,7 +32,7 @@ _CREATE = (
         offset INTEGER NOT NULL) WITHOUT ROWID""",
     """CREATE TABLE folders (id INTEGER PRIMARY KEY, folder TEXT NOT NULL, project TEXT NOT NULL,
         UNIQUE (folder, project))""",
-    # A session's turns are numbered one by one from `archive * _STEP` on, so that neighbours know each other.
+    # A session's turns are numbered one by one from `archive * STEP` on, so that neighbours know each other.
     """CREATE TABLE turns (rowid INTEGER PRIMARY KEY, archive INTEGER NOT NULL, start INTEGER NOT NULL,
         first INTEGER NOT NULL, events INTEGER NOT NULL, at TEXT NOT NULL, words INTEGER NOT NULL,
         human INTEGER NOT NULL, folder INTEGER NOT NULL)""",
@@ -41,28 +43,28 @@ _CREATE = (
     "INSERT INTO built VALUES (0)",
     # What was archived, by a hash: forks and copies of a session hold the same again.
     "CREATE TABLE known (event INTEGER PRIMARY KEY)",
+    traces.CREATE,
     # Contentless, like the memories' table: the text is in the archive. `folder` only filters.
     """CREATE VIRTUAL TABLE terms USING fts5 (
-        said, done, speaker, folder, content = '', tokenize = "porter ascii tokenchars '_'")""",
+        said, done, speaker, branch, folder, content = '', tokenize = "porter ascii tokenchars '_'")""",
     f"PRAGMA user_version = {VERSION}",
 )
-_STEP = 1 << 24
 _HOLDING = """
     SELECT turns.rowid, turns.words FROM terms JOIN turns ON turns.rowid = terms.rowid WHERE terms MATCH ? LIMIT ?"""
 _SIZE = "SELECT count(*), sum(words) FROM turns"
 _ROWS = """
     SELECT turns.rowid AS row, start, first, events, at, words, human, folder, archive, name
     FROM turns JOIN archives ON archives.id = archive WHERE turns.rowid IN ({})"""
-_LENGTHS = "SELECT archive, sum(words) FROM turns GROUP BY archive"
-_BEGAN = "SELECT archive, min(rowid), at FROM turns WHERE archive IN ({}) GROUP BY archive"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
 _NEXT = "SELECT coalesce(max(rowid) + 1, :first) FROM turns WHERE rowid >= :first AND rowid < :first + :step"
 _INSERT_TURN = "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_TERMS = "INSERT INTO terms (rowid, said, done, speaker, folder) VALUES (?, ?, ?, ?, ?)"
-_DELETE_TERMS = "INSERT INTO terms (terms, rowid, said, done, speaker, folder) VALUES ('delete', ?, ?, ?, ?, ?)"
+_INSERT_TERMS = "INSERT INTO terms (rowid, said, done, speaker, branch, folder) VALUES (?, ?, ?, ?, ?, ?)"
+_DELETE_TERMS = """
+    INSERT INTO terms (terms, rowid, said, done, speaker, branch, folder) VALUES ('delete', ?, ?, ?, ?, ?, ?)"""
 _REACHED = """
     SELECT source, CAST(identity AS INTEGER), CASE archive WHEN ? THEN -1 ELSE offset END FROM sources"""
 _PUT_SOURCE = "INSERT OR REPLACE INTO sources (source, archive, identity, offset) VALUES (?, ?, ?, ?)"
+COLUMNS = ("said", "done", "branch")  # that hold words of a session; a branch is of the whole session
 _MOST_ROWS = 5_000  # of the words of a question together: what a search looks at, however much is archived
 _NONE = 0  # the archive of a source that is not archived at all
 
@@ -81,8 +83,8 @@ class Turn(Value):
 class Order(Value):
     """How what is found is ranked: `when` is a time that the question names.
 
-    `by_session` answers the best turn of each session, the sessions ranked by all their turns; `newest` then prefers
-    those that began lately.
+    `by_session` answers the best turn of each session, the sessions ranked by all their turns and their kin; `newest`
+    then prefers those that began lately, and finds the last of them whatever they hold.
     """
 
     when: When | None = None
@@ -204,17 +206,20 @@ class Turns:
         """Take a member of an archive into the index."""
         archive = self._archive(name)
         folder = self._folder(member.header)
+        branch = traces.branch_terms(member)  # found at its first turn
         first = 0
-        row = self.connection.execute(_NEXT, {"first": archive * _STEP, "step": _STEP}).fetchone()[0]
+        row = self.connection.execute(_NEXT, {"first": archive * STEP, "step": STEP}).fetchone()[0]
         for turn in in_turns(member.events):
             columns = columns_of(turn)
             words = sum(column.count(" ") + 1 for column in columns[:2] if column)
             place = (row, archive, member.start, first, len(turn), max(event.at for event in turn))
             human = any(event.kind in HUMAN for event in turn)
             self.connection.execute(_INSERT_TURN, (*place, words, human, folder))
-            self.connection.execute(_INSERT_TERMS, (row, *columns, _folder_term(folder)))
+            self.connection.execute(_INSERT_TERMS, (row, *columns, branch, _folder_term(folder)))
             first += len(turn)
             row += 1
+            branch = ""
+        traces.put(self.connection, archive, member)
         keys = [(event_key(event),) for event in member.events]
         self.connection.executemany("INSERT OR IGNORE INTO known VALUES (?)", keys)
         header = member.header
@@ -229,16 +234,18 @@ class Turns:
             for row in self.connection.execute("SELECT rowid, start, first FROM turns WHERE archive = ?", (archive,))
         }
         for member in members:
-            folder = _folder_term(self._folder(member.header))
+            folder, branch = _folder_term(self._folder(member.header)), traces.branch_terms(member)
             first = 0
             for turn in in_turns(member.events):
                 row = rows.get((member.start, first))
                 if row is not None:
                     # A contentless table forgets a row only when told the very terms it was given.
-                    self.connection.execute(_DELETE_TERMS, (row, *columns_of(turn), folder))
+                    self.connection.execute(_DELETE_TERMS, (row, *columns_of(turn), branch, folder))
                 first += len(turn)
+                branch = ""
             keys = [(event_key(event),) for event in member.events]
             self.connection.executemany("DELETE FROM known WHERE event = ?", keys)
+        traces.remove(self.connection, archive)
         for statement in ("DELETE FROM turns WHERE archive = ?", "UPDATE archives SET bytes = 0 WHERE id = ?"):
             self.connection.execute(statement, (archive,))
 
@@ -266,11 +273,14 @@ class Turns:
         within = "" if folders is None else f"folder : ({' OR '.join(quote(_folder_term(n)) for n in folders)}) AND "
         # Who speaks tells turns apart, not sessions.
         topics, spoken = (list(words), frozenset()) if order.by_session else self._heard(list(words), within, turns)
-        telling = self._telling(topics, within)
+        telling = self._telling(topics, within, COLUMNS if order.by_session else COLUMNS[:2])
         told = ranking.evidence(telling, turns, max(size / turns, 1.0))
         holding = {row for word in telling for row, _ in word.rows}
-        chosen = ranking.likeliest(told, holding)
-        found = self.connection.execute(_ROWS.format(",".join("?" * len(chosen))), chosen).fetchall()
+        chosen = dict.fromkeys(ranking.likeliest(told, holding))
+        if telling and order.by_session and order.newest:
+            latest = by_session.latest(self.connection, folders)
+            chosen, holding = chosen | dict.fromkeys(latest), holding.union(latest)
+        found = self.connection.execute(_ROWS.format(",".join("?" * len(chosen))), tuple(chosen)).fetchall()
         rows = {
             row["row"]: row
             for row in found
@@ -283,37 +293,10 @@ class Turns:
             spoken,
             order.when,
         )
-        ordered = sorted(scores, key=lambda row: (-scores[row], -row))
         if order.by_session:
-            scores, ordered = self._by_session(scores, ordered, telling, folders, now if order.newest else None)
-        return [_turn(rows[row], scores[row]) for row in ordered[:limit]]
-
-    def _by_session(
-        self,
-        scores: dict[int, float],
-        ordered: list[int],
-        telling: list[ranking.Word],
-        folders: Sequence[int] | None,
-        now: float | None,
-    ) -> tuple[dict[int, float], list[int]]:
-        """The best turn of every session with the session's score, best first."""
-        lengths = dict(self.connection.execute(_LENGTHS))
-        if folders is not None:
-            there = {row // _STEP for row in scores} | {row // _STEP for word in telling for row, _ in word.rows}
-            lengths = {number: lengths[number] for number in lengths if number in there}
-        worth = ranking.sessions(scores, telling, lengths, _STEP)
-        if now is not None:
-            for number, at in self._began(list(worth)).items():
-                worth[number] += ranking.recent(now - at)
-        best: dict[int, int] = {}
-        for row in ordered:
-            best.setdefault(row // _STEP, row)
-        ranked = sorted(worth, key=lambda number: -worth[number])
-        return {best[number]: worth[number] for number in worth}, [best[number] for number in ranked]
-
-    def _began(self, archives: Sequence[int]) -> dict[int, float]:
-        rows = self.connection.execute(_BEGAN.format(",".join("?" * len(archives))), archives)
-        return {archive: at for archive, _, time in rows if (at := seconds(time)) is not None}
+            scores = by_session.ranked(self.connection, scores, telling, folders, now if order.newest else None)
+        ordered = heapq.nsmallest(limit, scores, key=lambda row: (-scores[row], -row))
+        return [_turn(rows[row], scores[row]) for row in ordered]
 
     def _size(self, folders: Sequence[int] | None) -> tuple[int, int]:
         """How many turns and words there are in some folders."""
@@ -334,10 +317,10 @@ class Turns:
         rows = self._holding(_in("speaker", names[0], within), turns) if len(names) == 1 else ()
         return topics or words, frozenset(row for row, _ in rows)
 
-    def _telling(self, words: Iterable[str], within: str) -> list[ranking.Word]:
+    def _telling(self, words: Iterable[str], within: str, columns: Sequence[str]) -> list[ranking.Word]:
         """The words that are there, rarest first. Those that are everywhere are left out when there are rarer ones:
         they tell next to nothing, and take longest."""
-        weights = (("said", 1.0), ("done", ranking.WEIGHTS["done"]))
+        weights = [(column, ranking.WEIGHTS[column]) for column in columns]
         asked = [(_in(column, word, within), weight) for word in words for column, weight in weights]
         # Counted first: most of the rows of common words would be fetched for nothing.
         counted = sorted(((self._count(match, _MOST_ROWS + 1), match, weight) for match, weight in asked), key=_first)

@@ -179,6 +179,12 @@ def test_two_links_to_one_site_have_nothing_in_common() -> None:
     assert found(index, "where is https://github.com/harbor/handbook printed") == [note.id]
 
 
+def test_two_files_have_nothing_in_common_by_their_root_and_kind() -> None:
+    note = memory(1, "Report errors of the crane to src/api/handlers/errors.ts")
+    assert found(filled(note), "what is in src/index.ts?") == []
+    assert found(filled(note), "src/api/handlers/users.ts throws") == [note.id]
+
+
 def test_parts_of_a_number_are_no_pair() -> None:
     index = filled(memory(1, "The project builds with Go 1.26.2"))
     assert weigh("crane 1, 26 and 2", index).pairs == {("crane", "1")}

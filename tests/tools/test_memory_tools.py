@@ -16,6 +16,7 @@ from memem.tools.memory import core
 from memem.tools.table import Tool
 
 from ..home import Home
+from ..sources.transcripts import user, write
 
 REDIS = "Integration tests need Redis on port 6380, because 6379 is taken by the staging tunnel"
 Call = Callable[..., str]
@@ -55,6 +56,14 @@ def test_table_is_small_and_each_schema_is_sound(tools: dict[str, Tool]) -> None
         assert tool.description.endswith(".")
         json.dumps(tool.schema)
     assert sum(len(json.dumps(tool.schema)) + len(tool.description) for tool in tools.values()) < 4500
+
+
+def test_transcripts_are_searched_turn_by_turn_or_session_by_session(home: Home, call: Call) -> None:
+    common = {"cwd": str(home.project), "sessionId": "s1"}
+    said = (user(f"redis is {what}", **common) for what in ("slow", "down"))
+    write(home.root / ".claude" / "projects" / "s1.jsonl", *said)
+    assert call("transcript_search", query="redis").count("redis is") == 2
+    assert call("transcript_search", query="redis", by_session=True, newest=True).count("redis is") == 1
 
 
 def test_facade_is_not_opened_before_a_tool_is_called() -> None:

@@ -16,7 +16,7 @@ from memem.errors import StateUnavailable
 from memem.ingest.secrets import redact
 from memem.transcripts import members
 from memem.transcripts.archive import Archive, Grown, open_archive, sizes
-from memem.transcripts.turns import DAMAGED, FILE_NAME
+from memem.transcripts.turns import DAMAGED, FILE_NAME, VERSION, Order
 
 from ..home import ROOT
 from ..sources.transcripts import Record, agent, attachment, call, line, queue, result, user, write
@@ -360,6 +360,32 @@ def test_pruned_session_is_gone_for_good_and_goes_on_where_it_was(keeping: Keepi
     keeping.append(user("giraffe"))
     assert keeping.grow().events == 1
     assert sorted(keeping.texts()) == ["giraffe", "use uv"]
+
+
+def test_pruned_session_leaves_neither_branch_nor_files(keeping: Keeping) -> None:
+    at = {"gitBranch": "dana/zebra-7", "cwd": "/home/dana/harbor"}
+    edit = call("Edit", "t1", file_path="/home/dana/harbor/giraffe.py", old_string="a", new_string="b") | at
+    write(keeping.path, user("Go on.", **at), edit, result("ok", "t1", **at))
+    keeping.grow()
+    found = [len(events) for _, events in keeping.archive.find(["zebra"], 5, order=Order(by_session=True))]
+    assert len(found) == 1
+    os.utime(keeping.files[0], (0, 0))
+    assert keeping.archive.prune(10) == 1
+    assert keeping.archive.find(["zebra"], 5, order=Order(by_session=True)) == []
+    assert keeping.archive.turns.connection.execute("SELECT count(*) FROM traces").fetchone()[0] == 0
+    assert not any(word in keeping.raw() for word in (b"zebra", b"giraff"))
+
+
+def test_index_of_an_older_version_is_removed_and_all_is_found_in_the_new_one(keeping: Keeping) -> None:
+    write(keeping.path, user("use uv"))
+    keeping.grow()
+    keeping.archive.close()
+    older = keeping.state / f"transcripts-v{VERSION - 1}.db"
+    (keeping.state / FILE_NAME).rename(older)
+    keeping.again()
+    assert keeping.found("uv") == ["use uv"]
+    assert not older.exists()
+    assert (keeping.grow().events, keeping.texts()) == (0, ["use uv"])
 
 
 def test_sizes_are_told(keeping: Keeping, tmp_path: Path) -> None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from memem.dates import When
-from memem.transcripts.ranking import NEAR, SPREAD, Row, Word, evidence, rank, recent, sessions
+from memem.transcripts.ranking import (
+    NEAR,
+    SPREAD,
+    Row,
+    Word,
+    among_kin,
+    evidence,
+    newest,
+    rank,
+    recent,
+    sessions,
+)
 
 NOBODY: frozenset[int] = frozenset()
 
@@ -88,3 +99,43 @@ def test_nothing_told_ranks_nothing() -> None:
 def test_a_session_of_today_is_worth_twice_that_of_yesterday() -> None:
     assert recent(0) == pytest.approx(2 * recent(86_400))
     assert recent(-5) == recent(0)
+
+
+def test_first_turn_tells_what_a_session_of_work_was_for() -> None:
+    scores, word = {100: 2.0, 201: 2.0}, Word(rows=((100, 20), (201, 20)))
+    talk = sessions(scores, [word], {1: 50, 2: 50, 3: 50}, 100)
+    work = sessions(scores, [word], {1: 50, 2: 50, 3: 50}, 100, work=True)
+    assert talk[1] == talk[2]
+    assert work[1] == 1.0 > work[2] > 0
+
+
+def test_sessions_of_the_branch_that_leads_come_before_others_of_their_words() -> None:
+    raised = among_kin({1: 1.0, 2: 0.3, 3: 0.4}, {}, {1: frozenset({7}), 2: frozenset({7}), 3: frozenset({8})})
+    assert raised[1] == 1.0 > raised[2] > raised[3] > 0
+    assert among_kin({1: 1.0, 2: 0.5}, {}, {1: frozenset({7})}) == pytest.approx({1: 1.0, 2: 0.5})
+
+
+def test_sessions_that_changed_the_files_of_a_good_one_gain_by_the_share_of_them() -> None:
+    files = {1: frozenset({1, 2}), 2: frozenset({1, 2}), 3: frozenset({2, 3, 4}), 4: frozenset({9})}
+    raised = among_kin({1: 1.0, 2: 0.2, 3: 0.2, 4: 0.2, 5: 0.2}, files, {})
+    assert raised[1] == 1.0 > raised[2] > raised[3] > raised[4] == raised[5] > 0
+
+
+def test_many_sessions_of_one_file_raise_each_other_by_a_few_only() -> None:
+    few, many = (
+        among_kin(dict.fromkeys(range(count), 0.1) | {99: 1.0}, dict.fromkeys(range(count), frozenset({1})), {})
+        for count in (4, 40)
+    )
+    assert few[0] == pytest.approx(many[0])
+    assert few[0] < few[99] == 1.0
+
+
+def test_without_kin_nothing_changes() -> None:
+    assert among_kin({1: 0.8, 2: 0.3}, {}, {}) == pytest.approx({1: 0.8, 2: 0.3})
+    assert among_kin({1: 0.0}, {}, {}) == {1: 0.0}
+    assert among_kin({}, {}, {}) == {}
+
+
+def test_newest_session_comes_before_a_better_one_of_another_week() -> None:
+    ranked = newest({1: 0.9, 2: 0.1, 3: 0.5}, {1: 7 * 86_400.0, 2: 600.0})
+    assert ranked[2] > ranked[1] > ranked[3] == 0.5

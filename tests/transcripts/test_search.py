@@ -183,6 +183,88 @@ def test_sessions_are_ranked_as_a_whole_or_the_newest_sooner(
     assert [passage.at[:10] for passage in found] == ["2026-05-03", "2026-05-09"]
 
 
+@pytest.fixture
+def session(projects: Path, checkout: str) -> Callable[..., None]:
+    """Writes a session of a day and a branch, that was asked for something and changed some files."""
+
+    def session(day: int, asked: str, *changed: str, branch: str = "main", answer: str = "Done.") -> None:
+        common = {
+            "cwd": checkout,
+            "sessionId": f"s{day}",
+            "gitBranch": branch,
+            "timestamp": f"2026-05-{day:02}T08:00:00Z",
+        }
+        records = [user(asked, **common)]
+        for number, path in enumerate(changed):
+            given = {"file_path": f"{checkout}/{path}", "old_string": "a", "new_string": "b"}
+            records += [call("Edit", f"t{number}", **given) | common, result("ok", f"t{number}", **common)]
+        write(projects / f"s{day}.jsonl", *records, agent(answer, **common))
+
+    return session
+
+
+def days(found: Found) -> list[int]:
+    return [int(passage.session[1:]) for passage in found.passages]
+
+
+def test_session_is_found_by_its_branch_and_what_is_kin_by_it(
+    memem: Memem, session: Callable[..., None], keep: Callable[[], None]
+) -> None:
+    session(1, "Rework the quay first.", branch="dana/docks-12")
+    session(2, "Now the crane and the winch of it.", branch="dana/docks-12")
+    session(3, "The crane is broken.")
+    session(4, "The winch is broken.")
+    keep()
+    assert days(memem.transcripts("docks", by_session=True))[:2] in ([1, 2], [2, 1])
+    assert days(memem.transcripts("docks crane", by_session=True))[0] == 2
+    assert memem.transcripts("docks").passages == ()  # a branch is no turn's own
+    assert days(memem.transcripts("crane winch", by_session=True))[:2] == [2, 4]
+    assert days(memem.transcripts("quay crane", by_session=True))[:2] == [1, 2]
+
+
+def test_session_that_changed_the_same_files_comes_sooner(
+    memem: Memem, session: Callable[..., None], keep: Callable[[], None]
+) -> None:
+    session(1, "The anchor chain of the lighthouse rattles.", "src/chain.py", "src/anchor.py")
+    session(2, "The lighthouse is dark.", "src/chain.py", "src/anchor.py")
+    session(3, "The lighthouse is dark.", "src/lamp.py")
+    session(4, "The lighthouse is dark.")
+    keep()
+    assert days(memem.transcripts("anchor chain lighthouse", by_session=True))[:2] == [1, 2]
+
+
+def test_session_is_found_by_what_it_was_begun_for(
+    memem: Memem, session: Callable[..., None], keep: Callable[[], None]
+) -> None:
+    session(1, "Make the harbor faster.", "src/a.py", answer="The crane has to wait.")
+    session(2, "Make the crane faster.", "src/b.py", answer="The harbor has to wait.")
+    keep()
+    assert days(memem.transcripts("crane", by_session=True)) == [2, 1]
+    assert days(memem.transcripts("harbor", by_session=True)) == [1, 2]
+
+
+def test_words_of_every_order_do_not_choose_a_session(
+    memem: Memem, session: Callable[..., None], keep: Callable[[], None]
+) -> None:
+    session(1, "Fix the failing test of the crane, then review the branch.")
+    session(2, "The winch again.")
+    keep()
+    assert days(memem.transcripts("fix the failing test of the winch", by_session=True)) == [2]
+    assert days(memem.transcripts("fix the failing test", by_session=True)) == [1]  # there are no others
+    assert 1 in days(memem.transcripts("fix the failing test of the winch"))
+
+
+def test_last_sessions_are_found_whatever_they_hold_when_the_newest_are_asked_for(
+    memem: Memem, session: Callable[..., None], keep: Callable[[], None]
+) -> None:
+    session(1, "The crane is broken.")
+    session(2, "Something else.")
+    keep()
+    assert days(memem.transcripts("crane", by_session=True)) == [1]
+    assert sorted(days(memem.transcripts("crane", by_session=True, newest=True))) == [1, 2]
+    assert memem.transcripts("giraffe", by_session=True, newest=True).passages == ()
+
+
 def test_words_that_are_everywhere_do_not_hide_a_rare_one(
     memem: Memem, projects: Path, keep: Callable[[], None], checkout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
