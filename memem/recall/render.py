@@ -56,7 +56,8 @@ def body_size(candidate: Candidate) -> int:
 def index_line(memory: Memory) -> str:
     """One memory in about 50 tokens: `[id8] L<n> title — snippet`, with its origin if that is not the user or agent."""
     origin = "" if memory.trust in _OWN else f" (from {memory.trust})"
-    return f"[{_id8(memory)}] L{memory.layer}{origin} {_title_and(cut(memory.title, _LONGEST_SHOWN), memory.body, _SNIPPET)}"
+    named = _title_and(cut(memory.title, _LONGEST_SHOWN), memory.body, _SNIPPET)
+    return f"[{_id8(memory)}] L{memory.layer}{origin} {named}"
 
 
 def _title_and(title: str, text: str, most: int) -> str:
