@@ -9,7 +9,7 @@ HARMLESS_VALUES = frozenset(
     """password passwd passphrase pass pwd secret mysecret mypassword token key user username admin test testing string
     str bytes none null nil true false foo bar baz foobar default required optional hidden value undefined empty bearer
     basic include omit same-origin changeit changethis letmein pass123 password123 text bool boolean int number object
-    any unknown unset missing invalid disabled enabled inherit""".split()
+    any unknown unset missing invalid disabled enabled inherit 1password""".split()
 )
 EXAMPLE = re.compile(
     r"""(?i)change[-_ ]?me|example|placeholder|redacted|dummy|here$|put[-_]?your|(?:insert|replace|fill)[-_ ]
@@ -17,7 +17,7 @@ EXAMPLE = re.compile(
     |\.\.\.|…|\*\*\*|\#\#\#\#|xxxxx|abcdefgh|12345678901234|(?-i:([^A])\1{5})|^\d{4}-\d\d-\d\d
     |<[^<>]{0,60}>|\{\{|\$\{|\$\(|%\(|%s|^\{[A-Za-z_]*\}$|\{(?::[^{}\s]{0,12})?\}|^%\w+%$|(?-i:\$[A-Z_]{2})|^\$\w+$|^\#\{|^!\w+$|^\[
     |^(?:my|the|test|new|old|wrong|valid|invalid|hashed|plain|user|some)?[-_]?(?:secret)?[-_]?pass(?:word|wd)?$
-    |^(?:sha-?\d+(?:[-_/]\d+)?|md5|argon2\w{0,2}|pbkdf2\w*|scrypt|bcrypt|base64|utf-?8|rs256|hs256|aes[-_]?\d+[-\w]*|oauth2?)$
+    |^(?:sha-?\d+|md5|argon2\w{0,2}|pbkdf2\w*|scrypt|bcrypt|base64|utf-?\d+|[hre]s256|aes[-_]?\d+|oauth2?)(?:[-_/](?:[a-z]{1,12}|\d{3}))?$
     |^\d+(?:\.\d+)?(?:[kmgt]?b|[mnu]?s|%|x)$|^(?:required|nullable|sometimes|string|bail)\|[a-z]
     |^(?:os|process|env|secrets?|vault|config|settings|self|this|args|req|op|data|file)(?:\.|:|\[)""",
     re.VERBOSE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import is_mixed, is_placeholder, is_random, is_secret
+from memem.ingest.judging import is_code, is_mixed, is_password, is_placeholder, is_random, is_secret
 from memem.ingest.page import Page, Span, Ways
 
 URL_LOGIN = re.compile(r"""://(?!\[REDACTED:)([^\s/?#"'`<>@:]{0,128}):([^\s/?"'`<>]{1,256})@(?=[\w\[{$])""")
@@ -29,7 +29,7 @@ CLIENT = re.compile(
     |redis-cli\b[^\n|;]{0,80}?[ ]-a[ ] |(?:requirepass|masterauth)[ ]
     |htpasswd[ ]-[a-zA-Z]{0,4}b\w?[ ]\S{1,80}[ ]\S{1,60}[ ]
     |openssl\b[^\n|;]{0,80}?[ ]-[kK][ ] |gh[ ]secret[ ]set\b[^\n|;]{0,80}?[ ](?:--body|-b)[ =]
-    |(?:un)?rar[ ]\w[ ][^\n|;]{0,80}?[ ]?-h?p(?=\S) |7z\w?[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-p(?=\S)
+    |(?:un)?rar[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-h?p(?=\S) |7z\w?[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-p(?=\S)
     |(?:(?:un)?zip\b[^\n|;]{0,80}?[ ]-P[ ] |ldap[a-z]{3,8}\b[^\n|;]{0,120}?[ ]-w[ ] |(?:bind|root)pw[ \t]{1,8})
         (?=["']|[a-z]{0,60}[^\sa-z])
     |net[ ]use\b[^\n|;]{0,80}?[ ]/user:\S{1,60}[ ]
@@ -43,9 +43,9 @@ CLIENTS = (
     *("zip", "unzip", "rar", "unrar", "7z", "ldap", "bindpw", "rootpw"),
 )
 NETRC = re.compile(  # its words stand in one line or in several
-    r"""(?:\bmachine[ \t]{1,8}(?P<host>[\w.:-]{1,120})|^[ \t]{0,8}default)\s{1,20}
+    r"""(?:\bmachine[ \t]{1,8}(?P<host>[\w.:-]{1,120})|(?<![^\n])default)\s{1,20}
     (?:(?:login|account)\s{1,20}\S{1,80}\s{1,20}){1,2}passw(?:or)?d\s{1,20}["']?(?P<value>[^\s"']{4,200})""",
-    re.VERBOSE | re.MULTILINE,
+    re.VERBOSE,
 )
 SQL = re.compile(  # CREATE USER … IDENTIFIED BY '…', ALTER ROLE … PASSWORD '…'
     r"""(?i)(?:(?P<user>\buser[ ][\w"'`@.%$-]{1,80}[ ])?\bidentified[ ]
@@ -69,12 +69,15 @@ CALL = re.compile(  # login("admin", "…")
     r"""(?i)\b(?:log_?in|sign_?in|authenticate|auth|connect)\(\s{0,4}["'][^"'\n]{1,80}["'],\s{0,4}["']([^"'\n]{6,100})["']"""
 )
 SPOKEN = re.compile(  # log in with admin / …
-    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|cred(?:ential)?s?(?:[ ]are)?:?)[ ]
-    [\w.@-]{2,40}(?::|[ ]?/[ ]?)([^\s/]{7,100})(?=\s|\Z)""",
+    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|(?:cred(?:ential)?s?(?:[ ]are)?:?)
+    |(?P<login>login|zugangsdaten|anmeldedaten|identifiants|credenciales|credenziali|credenciais)
+        (?:[ ](?:is|are|ist|sind|sont|son|sono|são))?[ ]?:?)[ ]
+    [\w.@-]{2,40}(?:(?P<with>[ ](?:and|with|und|mit|et|avec|y|con|e|com)[ ])|:|[ ]?/[ ]?)
+    (?P<value>[^\s/]{7,100})(?=\s|\Z)""",
     re.VERBOSE,
 )
 CALLS = ("login(", "log_in(", "signin(", "sign_in(", "authenticate(", "auth(", "connect(")
-SPEAKING = ("log", "sign", "cred")
+SPEAKING = ("log", "sign", "cred", "zugangsdaten", "anmeldedaten", "identifiants")
 AUTHORIZATION = re.compile(
     r"""(?i)authorization\\?["']?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?(?:([\w-]{3,12})[ \t]{1,4})?
     ([^\s"'`,\\<>]{6,8192})""",
@@ -171,8 +174,10 @@ def _calls(page: Page) -> Iterator[Span]:
 
 def _spoken(page: Page) -> Iterator[Span]:
     for match in page.matches(SPOKEN, page.places(*SPEAKING)):
-        if not is_placeholder(match[1]) and is_mixed(match[1]):
-            yield *match.span(1), "password"
+        value = match["value"].rstrip(".,;:)")
+        mixed = is_mixed(value) and not (match["with"] or match["login"] or is_placeholder(value) or is_code(value))
+        if mixed or is_password(value):
+            yield match.start("value"), match.start("value") + len(value), "password"
 
 
 def _bundler(page: Page) -> Iterator[Span]:
@@ -226,12 +231,12 @@ PLACES: Ways = (
             "net use",
         ),
     ),
-    (_netrc, ("password ", "password\n", "passwd ")),
+    (_netrc, ("passw",)),
     (_sql, ("identified ", "password '", 'password "', "set password")),
     (_piped, ("echo ", "printf ")),
     (_oracle, ("sqlplus", "oracle:")),
     (_calls, ("in(", "ate(", "auth(", "connect(")),
-    (_spoken, ("in as ", "in with ", "in using ", "cred")),
+    (_spoken, ("in as ", "in with ", "in using ", "cred", "login", "sdaten", "identifiants")),
     (_bundler, ("bundle_",)),
     (_password_files, (":",)),
     (_hashes, ("$",)),

@@ -160,6 +160,12 @@ PLAIN = (
     "each row is identified by 'user_id', IDENTIFIED BY 'password', ALTER USER bob WITH PASSWORD :pw; PASSWORD '$1'",
     'the user sees a password "Password required"; machine learning login page password reset',
     "zip -P $PASS a.zip b; unzip -P does not work; 7z x -p a.7z; bindpw is deprecated; rootpw --iscrypted",
+    "1Password is the password manager; we moved the password to 1Password; passwords are SHA256-hashed",
+    "PBKDF2WithHmacSHA256 as the password hash; use UTF-8 for the password; log in as admin with OAuth2.0 and 2FA",
+    "the token is written to session_store_v2_backup; send the token to user#12; login is app/Users2Page",
+    "post the token to https://api.acme.dev/v1?Xa=AbC1; the password check in tests/test_Auth2.py::test_login fails",
+    "the token of 2024-11-21T10:11:12Z expired; the password goes to user@Host2.example.org; la clave es user_id_2",
+    "密码为空, 密码是必填项, パスワードは必須です, パスワードは8文字以上です, ключ API: обязателен",
     "uses password SHA-256 hashing, or password PBKDF2, or Pass *SDAGISelPass, or pass `force_refresh=True`",
     "",
 )
@@ -269,6 +275,50 @@ def test_password_alone_is_replaced(text: str) -> None:
     before, password, after = text.split("¦" if "¦" in text else "|")
     redacted = redact(before + password + after).text
     assert MARK.sub("", redacted) == before + after
+
+
+TOLD = (
+    *("set the password to {}", "the password has been changed to {}.", "the password is now {}", "the password's {}"),
+    *("the new password will be {}", "the password I use is {}", "password - {}", "pw – {}", "password ({})"),
+    *("use {} as the password", '"{}" is my wifi password', "the password on staging: {}", "passphrase of the key: {}"),
+    *("the password (it's {}) works", "login is bob / {}", "the credentials are bob:{}", "log in as bob with {}."),
+    *("Das Datenbankpasswort ist {}", "Das Passwort vom Server ist {}", "nimm {} als Passwort", "{} ist das Passwort"),
+    *("Passwort - {}", "ich habe das Passwort auf {} geändert", "PW ist {}", "Zugangsdaten: bob / {}"),
+    *("le mot de passe est maintenant {}", "le mot de passe de la base : {}", "utilise {} comme mot de passe"),
+    *("le mot de passe wifi c'est {}", "mdp : {}", "mot de passe {}", "identifiants : bob / {}"),
+    *("la contraseña de la base de datos: {}", "usa {} como contraseña", "la clave del wifi es {}", "contraseña {}"),
+    *("a senha do servidor é {}", "use {} como senha", "la password del server è {}", "usa {} come password"),
+    *("hasło do serwera to {}", "użyj {} jako hasła", "het wachtwoord van de server is {}", "şifre: {}"),
+    *("пароль — {}", "пароль от базы: {}", "используй {} как пароль", "lösenordet är {}"),
+    *("密码是{}", "数据库密码是：{}", "パスワードは{}です", "パスワードは「{}」です", "비밀번호는 {} 입니다"),
+)
+TOLD_TOKENS = (
+    *("the api key is now {}", "use {} as the api key", "the token's {}", "set the token to {}", "{} is the api token"),
+    *("Der API-Schlüssel ist {}", "Das Token lautet: {}", "la clé API est {}", "le jeton est {}", "la clave API es {}"),
+    *(
+        "a chave API é {}",
+        "la chiave API è {}",
+        "token to {}",
+        "токен: {}",
+        "ключ API: {}",
+        "密钥是 {}",
+        "トークンは{}です",
+    ),
+)
+
+
+@pytest.mark.parametrize("sentence", TOLD)
+def test_password_that_a_person_tells_in_a_sentence_is_replaced(sentence: str) -> None:
+    before, after = sentence.split("{}")
+    for password in ("Xk4mQ" + "9vT2rLp", "tiger-" + "Katze-77", "Qw!rt" + "_zPl", "hunter" + "2!x"):
+        assert MARK.sub("{}", redact(sentence.format(password)).text) == sentence
+        assert redact(before + "1Password" + after).found == ()
+
+
+@pytest.mark.parametrize("sentence", TOLD_TOKENS)
+def test_token_that_a_person_tells_in_a_sentence_is_replaced(sentence: str) -> None:
+    for token in (fake(16), fake(20, HEX), fake(43, ALPHANUMERIC + "-_")):
+        assert MARK.sub("{}", redact(sentence.format(token)).text) == sentence
 
 
 @pytest.mark.parametrize("text", PLAIN)
@@ -513,6 +563,15 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
             "AKIA" * 5,
         ),
         *("machine a login b ", "machine a\n", "identified by ", "user a password", "user a ", "set password for a"),
+        *(
+            "passwort vom a b ",
+            "password is ",
+            "a as the password ",
+            "login: a with ",
+            "密码是",
+            "パスワード",
+            "token, a ",
+        ),
         *("zip -P ", "7z a ", "ldapsearch ", "password is: ", "password **", "define('password', '", "ENV password "),
         *("secret='<", "password is ", "BUNDLE_A: a:", "redis-cli "),
         *("a\x1b[", "\x1b", "a\u200bb", "%41", "\\x41", "echo a | ", "htpasswd -b ", "sqlplus a/", "pw=", "s.a1b2"),
