@@ -78,20 +78,22 @@ class Memem(Stores):
         if any(f"{start}/".startswith(f"{Path(folder).resolve()}/") for folder in own):
             raise BadInput(f"{start} is memem's own: its notes are in the vault already.")
         # All is read before anything is written: too much is refused as a whole.
-        for found in list(imports.read(start, own)):
+        place = "" if dry_run else f"imported from {start.name}"
+        for found in list(imports.read(start, own, lambda text: self.redactor(text, place))):
             if isinstance(found, imports.Skipped):
                 yield Imported(file=found.file, reason=found.reason)
             else:
-                yield self._import(found.file, found.draft, scope, dry_run)
+                yield self._import(found.file, found.draft, scope, dry_run, found.redacted)
 
     @verb
-    def _import(self, file: str, draft: Draft, scope: str, dry_run: bool) -> Imported:
+    def _import(self, file: str, draft: Draft, scope: str, dry_run: bool, redacted: Sequence[str]) -> Imported:
         self.freshen()
         try:
             outcome = self.gate().ingest(draft, self.scope(scope), dry_run=dry_run, most=0)
         except BadInput as error:
             return Imported(file=file, reason=str(error))
-        return Imported(file=file, outcome=outcome)
+        redacted = tuple(dict.fromkeys((*redacted, *outcome.redacted)))
+        return Imported(file=file, outcome=outcome.replace(redacted=redacted))
 
     # Reading
 

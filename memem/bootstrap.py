@@ -50,6 +50,7 @@ CAPABILITIES = ".capabilities"
 _CHECK_SECONDS = 3600  # folders are written to as a test at most this often; whether they are there, at every start
 _PAST_ALL = ("doctor", "status", "config", "completion", "--help", "-h", "--version")
 _WITHOUT_VAULT = ("demo", "config", "completion", "--help", "-h", "--version")
+_ALL_TESTS = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")  # side by side; a few start sooner without
 _INSTALLING = "dependencies are being installed in the background"
 _SKIPPED = "dependencies are not installed, and MEMEM_SKIP_SYNC is set"
 
@@ -237,7 +238,7 @@ def _run_tests(config: Config, arguments: Sequence[str]) -> NoReturn:
     environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{folder}/hypothesis"
     os.umask(0o022)
     os.chdir(ROOT)
-    command = [f"{folder}/bin/python", "-m", "pytest", "-o", f"cache_dir={folder}/pytest", *arguments]
+    command = [f"{folder}/bin/python", "-m", "pytest", "-o", f"cache_dir={folder}/pytest", *(arguments or _ALL_TESTS)]
     os.execve(command[0], command, environ)  # noqa: S606
 
 

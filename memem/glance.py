@@ -42,14 +42,14 @@ def search(text: str) -> str | None:
 
 
 def _answer(config: Config, index: Index, text: str) -> str | None:
-    changed, unmet = differing(os.path.realpath(config.memory_root), index.settled())
-    if changed or unmet or index.unsettled():
-        return None
-    if any(name.endswith(".md") for name in _names(config.state_path("spool"))):
+    if index.unsettled() or any(name.endswith(".md") for name in _names(config.state_path("spool"))):
         return None
     folder = project_folder()
     checkout = find_checkout(os.path.realpath(folder)) if folder else None
     if checkout and not index.root_commit(checkout.common):
+        return None
+    changed, unmet = differing(os.path.realpath(config.memory_root), index.settled())  # last, as it costs the most
+    if changed or unmet:
         return None
     scope = scope_at(folder, config.project_aliases, index.root_commit)
     return compact_index(for_search(index, Query(text=text, scope=scope, limit=LIMIT)))

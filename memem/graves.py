@@ -33,7 +33,7 @@ class Graves:
         if state is None:
             return
         with contextlib.suppress(sqlite.Error):
-            back = [memory for memory in state.buried_ids() if index.by_prefix(memory)]
+            back = index.held(state.buried_ids())
             if back:
                 state.unbury(back)
             if not self._settled:

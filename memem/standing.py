@@ -28,6 +28,7 @@ MOST_UNITS = 2000  # UTF-16 units of their bodies, beside identity, directives a
 MOST = 8
 _FIXED = "directive"
 _HELPED_WEIGHT = 3  # prompts that it was relevant to
+_OVERLAP_NS = 60 * 10**9  # another process may have read a note some time before its row was there
 
 
 def renew(config: Config, folder: str, scope: Scope, index: IndexWriter, state: State, now: float) -> bool:
@@ -40,19 +41,27 @@ def renew(config: Config, folder: str, scope: Scope, index: IndexWriter, state: 
     checkout = find_checkout(folder)
     files = host.files(config.claude_dir, [folder, *([checkout.top] if checkout else [])])
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
-    stamp = f"{day} {index.stamp()} {host.stamp(files)}"
+    marks = (day, index.stamp(), index.stamp(scope, KINDS), host.stamp(files))
     stood, chosen, before = state.stood(scope.id)
-    if stamp == before:
+    if " ".join(marks) == before:
         return False
+    last = tuple(before.split(" "))
+    last = last if len(last) == len(marks) else ("", "", "", "")
     fixed = [*index.in_scope(scope, deepest=0), *index.of_kinds(scope, (_FIXED,))]
     basis = f"{day} {_digest(fixed)}"
-    # Until it is due the choice only grows: a rule that was just saved need not wait for tomorrow.
-    kept = chosen if basis == stood else ()
-    chosen = choose(index.of_kinds(scope, KINDS), _uses(config, state), kept)
+    # Until it is due the choice only grows, by a rule that was just saved: it need not wait for tomorrow.
+    if basis != stood or marks[2] != last[2]:
+        chosen = choose(index.of_kinds(scope, KINDS), _uses(config, state), chosen if basis == stood else ())
     told = host.told(files)
-    found = index.in_scope(scope) if told else ()
-    hashes = {item.memory.id: item.hash for item in found if told.says(item.memory.lesson)}
-    state.stand(scope.id, (basis, stamp), chosen, hashes)
+    hashes: dict[str, str] = {}
+    if told and (marks[0], marks[3]) == (last[0], last[3]):  # the same words: only what was read since is compared
+        hashes = state.told(scope.id)
+        found = index.read_since(int(last[1].partition("-")[2]) - _OVERLAP_NS)
+        found = [item for item in found if scope.holds(item.memory.project)]
+    else:
+        found = index.in_scope(scope) if told else []
+    hashes |= {item.memory.id: item.hash for item in found if told.says(item.memory.lesson)}
+    state.stand(scope.id, (basis, " ".join(marks)), chosen, hashes)
     return True
 
 

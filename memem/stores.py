@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from memem import sqlite, volumes
 from memem.config import Config, load
-from memem.errors import Damaged, MememError, NotReady, StateUnavailable, TooNew, VaultUnavailable
+from memem.errors import Damaged, MememError, StateUnavailable, TooNew, VaultUnavailable
 from memem.graves import Graves
 from memem.index.reader import index_folder
-from memem.index.writer import DAMAGED, Entry, IndexWriter, memory_index, move_aside, open_writer, settle_place
-from memem.ingest.rules import rules
+from memem.index.writer import DAMAGED, IndexWriter, memory_index, move_aside, open_writer, settle_place
+from memem.ingest.known import Known
+from memem.ingest.rules import holds_no_secret
 from memem.ingest.spool import Spool
 from memem.models import Memory, Scope
 from memem.project import find_checkout, scope_at, scope_named
 from memem.state import copies
 from memem.state.changes import Changes
-from memem.state.clean import Clean
 from memem.state.events import rotate
 from memem.state.forgotten import Forgotten
 from memem.state.store import State, open_state
@@ -48,7 +48,6 @@ _FRESH_SECONDS = 1.0
 _WATCHED_SECONDS = 30.0  # while a watcher tells of changes; the system may lose some when there are very many
 _BUILDING_SECONDS = 1.0  # for which a call waits while a large vault is read for the first time
 _SWEEP_SECONDS = 600
-_UNREAD = "not looked through for secrets yet: what knows them is not installed"
 # How long a call waits for another process, each time it meets its lock. An agent waits for us a second at most.
 _PATIENCE_SECONDS, _HURRY_SECONDS, _STATE_SECONDS = 0.4, 0.05, 0.1
 PATIENT_SECONDS = 10.0  # for who asked for a sync and nothing else
@@ -94,6 +93,7 @@ class Stores:
         self.shared_by = ""
         self._left = 0  # files for which the last sync had no time
         self.catch_up: Callable[[], bool] = lambda: False  # a watcher's: takes in what it was told of
+        self._known = Known(self.config, lambda: self.redactor)
         self.index = self._open_index()
         self.state = self._open_state()
         self.vault = self._open_vault()
@@ -136,7 +136,7 @@ class Stores:
             enough=lambda: time.monotonic() > until,
         )
         self._left = done.left
-        self._clean.keep()
+        self._known.keep()
         if not done.left:
             self._graves.keep(self.state, self.index)
             self._remember_root_commit()
@@ -270,7 +270,7 @@ class Stores:
         except VaultUnavailable as error:
             self.degraded.append(str(error))
             vault = Vault(self.config.memory_root)
-        vault.journal = Changes(self.config.dir, _holds_no_secret).keep
+        vault.journal = Changes(self.config.dir, holds_no_secret).keep
         return vault
 
     def _mend(self, error: Exception) -> None:
@@ -332,24 +332,6 @@ class Stores:
 
         return Redactor(self.config)
 
-    @cached_property
-    def _clean(self) -> Clean:
-        return Clean(self.config.dir, lambda: f"{rules()} {self.config.redact_personal}")
-
-    def _known(self, entry: Entry, memory: Memory) -> tuple[Entry, Memory]:
-        """A memory as the index may know it; most were looked through before, by these rules."""
-        if self._clean.holds(entry.path, entry.hash):
-            return entry, memory
-        try:
-            safe = self.redactor.memory(memory)
-        except NotReady:  # told without all that may be a secret, and as a problem, so that it is read again
-            from memem.ingest.secrets import UNREADY
-
-            return entry.replace(problem=_UNREAD, settled=False), self.redactor.memory(memory, UNREADY)
-        if safe is memory:
-            self._clean.add(entry.path, entry.hash)
-        return entry, safe
-
     def _spool(self) -> Spool:
         return Spool(self.config.state_path("spool"))
 
@@ -369,12 +351,6 @@ class Stores:
             commit = _root_commit(checkout.top)
             if commit:
                 self.index.remember_root_commit(checkout.common, commit)
-
-
-def _holds_no_secret(text: str) -> bool:
-    from memem.ingest.secrets import redact
-
-    return not redact(text).found
 
 
 def _root_commit(folder: str) -> str:

@@ -67,20 +67,15 @@ STOP_WORDS = frozenset(
 # Words of almost every coding prompt: a match on them alone is no evidence that a memory is about the prompt.
 COMMON_WORDS = frozenset(
     """
-    add added adding app application bug build change changed changes check class clean code command commit connect
-    continue correct create debug describe develop
-    data default delete edit error errors example explain extend fail failed fails failing feature file files find fix
-    fixed
-    fixing folder format function functions good implement implementation import improve install issue item line
-    lines list load logic main method mode module move name new number object old open option output package page
-    part print
-    path plan possible problem project push question read refactor remove rename repo repository result return review
-    rule run send
-    running save script set setup short simple small start step stop string support switch system test tested testing
-    tests text
-    time today tomorrow type update upgrade user users value variable version view work working works write writing
-    wrong
-    yesterday
+    add added adding app application bug build change changed changes check class clean code command commit
+    connect continue correct create data debug default delete describe develop edit error errors example explain
+    extend fail failed failing fails feature file files find fix fixed fixing folder format function functions
+    github gitlab good http https implement implementation import improve install issue item js jsx lib line
+    lines list load logic main method mode module move name net new number object old open option org output
+    package page part path plan possible print problem project push py question read refactor remove rename repo
+    repository result return review rule run running save script send set setup short simple small src start
+    step stop string support switch system test tested testing tests text time today tomorrow ts tsx type update
+    upgrade user users value variable version view work working works write writing wrong www yesterday
     """.split()
 )
 
@@ -155,7 +150,7 @@ def query_terms(text: str, limit: int = 40) -> Terms:
     """The distinct topic terms of a question in order, without stop words."""
     words: dict[str, None] = {}
     compounds: dict[str, None] = {}
-    for chunk in text.translate(_SEPARATORS).split():
+    for chunk in dict.fromkeys(text.translate(_SEPARATORS).split()):
         known = _memo.get(chunk) or _expand(chunk)
         for word in known.words:
             if word not in STOP_WORDS and not _says_nothing(word):
@@ -296,7 +291,7 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    text = "".join(_strip_escapes(text)) if "\x1b" in text else "".join(c for c in text if _visible(c))
+    text = (_without_escapes(text) if "\x1b" in text else text).translate(_unseen)
     return text if text.isascii() else _joined(text)
 
 
@@ -359,7 +354,7 @@ def _private_tags(text: str) -> list[tuple[int, bool]]:
     return found
 
 
-def _strip_escapes(text: str) -> list[str]:
+def _without_escapes(text: str) -> str:
     kept: list[str] = []
     inside = False
     for char in text:
@@ -367,25 +362,30 @@ def _strip_escapes(text: str) -> list[str]:
             inside = True
         elif inside:
             inside = not char.isalpha() and char != "\n"
-        elif _visible(char):
+        else:
             kept.append(char)
-    return kept
+    return "".join(kept)
 
 
-def _visible(char: str) -> bool:
-    if char in "\n\t":
-        return True
-    code = ord(char)
-    if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000:
-        return False
-    return not (
-        code in _UNSEEN
-        or 0x202A <= code <= 0x202E
-        or 0x2060 <= code <= 0x206F
-        or 0xFFF9 <= code <= 0xFFFB
-        or 0xFE00 <= code <= 0xFE0D
-        or 0xE0000 <= code <= 0xE0FFF
-    )
+class _Seen(dict[int, int | None]):
+    """What becomes of each character that was met: itself, or nothing where nobody sees it."""
+
+    def __missing__(self, code: int) -> int | None:
+        control = code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+        unseen = (
+            (control and code not in (9, 10))
+            or code in _UNSEEN
+            or 0x202A <= code <= 0x202E
+            or 0x2060 <= code <= 0x206F
+            or 0xFFF9 <= code <= 0xFFFB
+            or 0xFE00 <= code <= 0xFE0D
+            or 0xE0000 <= code <= 0xE0FFF
+        )
+        self[code] = seen = None if unseen else code
+        return seen
+
+
+_unseen = _Seen()
 
 
 def etag(stat: os.stat_result) -> str:

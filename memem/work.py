@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from memem import consent, helped, sqlite
+from memem import clearing, consent, helped, sqlite
 from memem.app import Memem
 from memem.errors import Malformed, MememError, NotFound, Paused, Refused, Truncated
 from memem.ingest.gate import Gate
@@ -19,7 +19,7 @@ from memem.mining.model import Model, ModelEngine
 from memem.mining.session import Engine, Mined, Part, Session, mine_session, patterns
 from memem.models import Memory, Scope
 from memem.sessions import Sessions
-from memem.state.jobs import MOST_ATTEMPTS, PART, PLAYBOOK, SESSION, Job, Jobs
+from memem.state.jobs import CLEAR, MOST_ATTEMPTS, PART, PLAYBOOK, SESSION, Job, Jobs
 from memem.text import query_terms
 from memem.value import Value
 
@@ -103,7 +103,12 @@ def playbook(work: Work, job: Job) -> str:
     return "grown" if grown else "unchanged"
 
 
-JOBS: dict[str, Callable[[Work, Job], str]] = {SESSION: session, PART: part, PLAYBOOK: playbook}
+def clear(work: Work, _: Job) -> str:
+    """What a model named as a secret, taken out of what was kept before it did."""
+    return f"{clearing.clear(work.memem)} cleared"
+
+
+JOBS: dict[str, Callable[[Work, Job], str]] = {SESSION: session, PART: part, PLAYBOOK: playbook, CLEAR: clear}
 
 
 def _captured(work: Work, path: Path) -> str:
@@ -127,7 +132,11 @@ def _engine(work: Work, job: Job) -> Engine:
         return [item.memory for item in work.gate.index.search(query_terms(text), _NEAREST, scope)]
 
     last = job.attempts >= MOST_ATTEMPTS - 1
-    learn = work.memem.redactor.learn
+
+    def learn(values: Sequence[str]) -> None:
+        if work.memem.redactor.learned.add(values):  # the session that it stands in is archived by now
+            work.jobs.enqueue(CLEAR, "learned", {}, due=work.jobs.now(), stamp=str(work.jobs.now()))
+
     return ModelEngine(work.model, work.memem.without_secrets, nearest, last=last, learn=learn)
 
 

@@ -608,6 +608,7 @@ def test_skipped_sync_installs_nothing_anywhere(machine: Machine) -> None:
 
 def test_tests_run_in_an_environment_of_their_own(machine: Machine) -> None:
     machine.add_uv()
+    assert " -n auto " in machine.run("test").stdout
     done = machine.run("test", "-k", "a b")
     assert done.stdout.startswith(f"{machine.checkout}: -m pytest -o cache_dir={machine.state}/env/")
     assert done.stdout.endswith("-k a b\n")

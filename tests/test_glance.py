@@ -66,3 +66,11 @@ def test_wrong_settings_are_left_to_who_explains_them(world, monkeypatch):
 def test_a_repository_whose_first_commit_is_not_known_yet_is_left_to_the_facade(world, memem):
     memem.index.connection.execute("DELETE FROM root_commits")
     assert glance.search(QUESTION) is None
+
+
+def test_all_files_are_looked_at_only_when_nothing_else_asks_for_the_facade(world, memem, home, monkeypatch):
+    monkeypatch.setattr(glance, "differing", lambda *_: pytest.fail("all files were looked at"))
+    with pytest.raises(pytest.fail.Exception):
+        glance.search(QUESTION)
+    memem.index.connection.execute("UPDATE notes SET settled = 0 WHERE path LIKE '%a.md'")
+    assert glance.search(QUESTION) is None

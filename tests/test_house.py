@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from memem.tools.memory import core
 from .home import ROOT
 
 PACKAGE = ROOT / "memem"
+KINDS = (ast.Attribute, ast.Call, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.keyword)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 50
 # The doors behind which every error ends: the hook, and a call of a tool. Others pass unknown errors on.
@@ -54,14 +56,26 @@ print(" ".join(sorted(set(sys.modules) - before)))
 """
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten_afterwards() -> Iterator[None]:
+    yield
+    walked.cache_clear()
+
+
+@cache
+def walked() -> dict[type[ast.AST], list[tuple[str, ast.AST]]]:
+    """All nodes of the kinds that are looked at, with their places: the trees are many, so they are made once."""
+    found: dict[type[ast.AST], list[tuple[str, ast.AST]]] = {}
     for path in MODULES:
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        name = path.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, KINDS):
+                found.setdefault(type(node), []).append((f"{name}:{node.lineno}", node))
+    return found
 
 
 def nodes(kind: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
-    for name, tree in trees():
-        yield from ((f"{name}:{node.lineno}", node) for node in ast.walk(tree) if isinstance(node, kind))  # type: ignore[attr-defined]
+    return iter(walked()[kind])
 
 
 def called(node: ast.AST) -> str:

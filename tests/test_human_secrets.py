@@ -113,6 +113,9 @@ def test_doctor_names_the_notes_that_hold_a_secret(home: Home) -> None:
         row for row in json.loads(home.run("doctor", "--json").stdout)["checks"] if row["name"] == "secrets in notes"
     ]
     assert check["level"] == "degraded" and "memories/crane.md" in check["text"] and "false-positive" in check["fix"]
+    assert check["text"].startswith("1 in plain text")
+    assert "\nsecrets    in 1 notes, hidden: memem doctor names them\n" in home.run("status").stdout
+    assert json.loads(home.run("status", "--json").stdout)["with_secrets"] == 1
 
 
 def test_note_that_was_looked_through_is_not_looked_through_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_interpreter_of_the_hooks_stays(state: Path) -> None:
         ("vault", "a\nb", "one line"),
         ("vault", "\ud800", "one line"),
         ("dir", "/elsewhere", "MEMEM_DIR"),
-        ("project_aliases", a_key(), "set-key"),
+        pytest.param("project_aliases", a_key(), "set-key", id="a key"),
     ],
 )
 def test_value_that_does_not_fit_is_refused(state: Path, name: str, value: str, told: str) -> None:

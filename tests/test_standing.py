@@ -153,3 +153,45 @@ def test_note_that_changed_since_is_told_again(home: Home) -> None:
     note.write_text(note.read_text(encoding="utf-8").replace("6380", "6390"), encoding="utf-8")
     home.sync()
     assert "6390" in home.prompt("why do the integration tests need redis?")
+
+
+def test_only_what_was_read_since_is_compared_with_the_same_instructions(
+    home: Home, memem: Memem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "- Never push to main on Fridays\n- Releases must be signed by Dana\n- Use tabs in Go files\n"
+    (home.project / "CLAUDE.md").write_text(text, encoding="utf-8")
+    first = home.save("Never push to main on Fridays", kind="decision")
+    memem.sync()
+    assert memem.state
+    scope, now = memem.scope(), time.time()
+    chosen_again(memem, now)
+    assert set(memem.state.told(scope.id)) == {first.id}
+    monkeypatch.setattr("memem.standing._OVERLAP_NS", 0)
+    with monkeypatch.context() as only:
+        only.setattr(type(memem.index), "of_kinds", lambda *_: [])  # else it is of directives, and read with texts
+        only.setattr(type(memem.index), "in_scope", lambda _, scope, deepest=2: [] if deepest == 0 else pytest.fail())
+        second = home.save("Use tabs in Go files", kind="decision")
+        memem.sync()
+        assert set(memem.state.told(scope.id)) == {first.id, second.id}
+    (home.project / "CLAUDE.md").write_text(text.replace("Go", "make"), encoding="utf-8")
+    chosen_again(memem, now)
+    assert set(memem.state.told(scope.id)) == {first.id}
+    chosen_again(memem, now + DAY)
+    assert set(memem.state.told(scope.id)) == {first.id}
+
+
+def test_choice_is_made_again_only_when_a_rule_was_read_or_is_gone(
+    home: Home, memem: Memem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    rule, other = (home.save(said, kind="convention") for said in ("Use tabs in Go files", "Dana signs releases"))
+    memem.sync()
+    assert set(chosen_again(memem, now)) == {rule.id, other.id}
+    home.save("Redis listens on port 6380", kind="environment")
+    memem.sync()
+    with monkeypatch.context() as unmade:
+        unmade.setattr("memem.standing.choose", lambda *_: pytest.fail("nothing to choose"))
+        assert set(chosen_again(memem, now)) == {rule.id, other.id}
+    next(home.notes.rglob(f"*{rule.id[:8]}.md")).unlink()
+    memem.sync()
+    assert chosen_again(memem, now) == [other.id]

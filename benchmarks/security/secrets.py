@@ -2,8 +2,13 @@
 
 DATA is a folder with `security/*.jsonl` (one `{"text", "label": "secret"|…, "rule"}` a line) and, if there are any,
 `claude_code/**/*.jsonl` (transcripts) and `imports/` (notes and instructions): text in which next to nothing is one.
-`precision` counts what was redacted in fixtures that hold no secret, and every span in the ordinary text, which a
-human has to look at: `--show` prints them.
+
+"How precise" has several readings, and all are printed. Of everything that was redacted in fixtures, how much was a
+secret (`precision`); how many harmless fixtures, and how many harmless texts of all, were left as they are. A fixture
+that is nothing but a value in the very form of a service's keys is counted apart (`bare values`): somebody published
+that one, and neither its form nor anything around it says so. Google's keys are such: those of Firebase are public by
+Google's own word, those for Gemini are paid for, and both look the same, so that they go. The spans in ordinary text
+are not judged, a human has to look at them: `--show` prints them.
 
     python benchmarks/security/secrets.py DATA [--json] [--show]
 """
@@ -35,6 +40,11 @@ def main(arguments: list[str]) -> None:
     if not list(folder.glob("*.jsonl")):
         sys.exit(f"{folder} holds no fixtures (*.jsonl); give the folder that does, or the one above.")
     figures = {**_fixtures(folder, shown), **_ordinary(data if folder != data else data.parent, shown)}
+    harmless, touched = (
+        figures["fixtures without"] + figures["ordinary texts"],
+        figures["redacted"] + figures["touched"],
+    )
+    figures["all texts left alone"] = 1 - touched / max(harmless, 1)
     if "--json" in arguments:
         print(json.dumps(figures))
         return
@@ -43,7 +53,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _fixtures(folder: Path, shown: Any) -> dict[str, Any]:
-    found = held = wrong = free = kept = total = 0
+    found = held = wrong = bare = free = kept = total = 0
     for path in sorted(folder.glob("*.jsonl")):
         for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
             done = redact(row["text"])
@@ -57,6 +67,7 @@ def _fixtures(folder: Path, shown: Any) -> dict[str, Any]:
             else:
                 free += 1
                 wrong += bool(done.found)
+                bare += MARK.fullmatch(done.text) is not None
                 if done.found:
                     shown("taken", row["rule"], row["text"][:200])
     return {
@@ -65,23 +76,26 @@ def _fixtures(folder: Path, shown: Any) -> dict[str, Any]:
         "recall": found / max(held, 1),
         "fixtures without": free,
         "redacted": wrong,
+        "bare values of them": bare,
         "precision": found / max(found + wrong, 1),
+        "precision but bare values": found / max(found + wrong - bare, 1),
         "left alone": 1 - wrong / max(free, 1),
         "other bytes kept": kept / max(total, 1),
     }
 
 
 def _ordinary(data: Path, shown: Any) -> dict[str, Any]:
-    texts = characters = taken = 0
+    texts = characters = taken = touched = 0
     began = time.process_time()
     for text in _texts(data):
         texts += 1
         characters += len(text)
-        for start, end, rule in spans(text):
-            taken += 1
+        found = spans(text)
+        taken, touched = taken + len(found), touched + bool(found)
+        for start, end, rule in found:
             shown("ordinary", rule, repr(text[max(start - 60, 0) : end][:200]))
     seconds = time.process_time() - began
-    return {"ordinary texts": texts, "characters": characters, "spans in them": taken,
+    return {"ordinary texts": texts, "characters": characters, "spans in them": taken, "touched": touched,
             "seconds per MB": seconds / max(characters / 1e6, 1e-9)}  # fmt: skip
 
 

@@ -127,7 +127,8 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
     """Forget the memories IDS, or what fits all the options, for good: this cannot be undone.
 
     The notes go, and with them their traces in index, graph, archive, undo journal, logs and copies of the state. What
-    they were learned from is not mined again. Claude Code's own transcripts and backups are not touched, but named.
+    they were learned from is not mined again. Claude Code's own transcripts and backups are not touched, but named;
+    what fits in the transcripts is neither searched, archived nor mined from then on.
 
     \b
     Example: memem forget --query "project falcon"
@@ -145,6 +146,7 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
                 "notes": [item.path for item in planned.notes],
                 "mentions": planned.mentions,
                 "archived_events": len(planned.events),
+                "passages_of_transcripts": len(planned.passages),
                 "transcripts_of_the_host": planned.transcripts,
                 "backups": planned.backups,
                 "in_git_history": planned.committed,
@@ -222,13 +224,18 @@ def _show_forgetting(planned: Any) -> None:
     rows = (
         (len(planned.waiting), "saves that wait for the vault"),
         (len(planned.events), "passages of archived sessions"),
+        (len(planned.passages), "passages of transcripts, which are passed over from now on"),
         (len(planned.mentions), "notes that link to one of these: generated links go"),
     )
     for count, what in rows:
         if count:
             _say(f"{count} {what}")
-    for path in planned.transcripts:
-        _say(f"stays: {path} (Claude Code's own; memem does not read it any more)")
+    for path in planned.transcripts[:_MOST_LINES]:
+        _say(f"stays: {path}")
+    if len(planned.transcripts) > _MOST_LINES:
+        _say(f"stays: {len(planned.transcripts) - _MOST_LINES} more of them: --json lists all")
+    if planned.transcripts:
+        _say("They are Claude Code's own, which deletes them in time (cleanupPeriodDays): or delete them yourself.")
     if planned.backups:
         _say(f"stays: {len(planned.backups)} backups made before, such as {planned.backups[-1]}: delete them yourself")
     if planned.committed:

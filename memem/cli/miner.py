@@ -21,7 +21,7 @@ from memem.process import sweep_orphans
 from memem.state import lock
 from memem.state.jobs import DEAD, PENDING, RUNNING, Job
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _STOP_SECONDS = 12.0
 _CONSENT = """memem reads the sessions of Claude Code after they have settled, keeps what is durable as notes in your
 vault, and stays on this machine: {where}."""
@@ -52,8 +52,9 @@ def start(memem: Any, /) -> None:
     if before.stopped:  # one that was told to stop a moment ago may still be putting down its work
         _wait(lambda: lock.owner(folder) is None, _STOP_SECONDS)
     if lock.owner(folder) is None:
-        entry.start()
-    _wait(lambda: lock.owner(folder) is not None, _START_SECONDS)
+        begun = entry.start()
+        # One that fails ends, which is told at once; on a busy machine one that does not may take its time.
+        _wait(lambda: lock.owner(folder) is not None or entry.has_ended(begun), _START_SECONDS)
     running = lock.owner(folder)
     if running is None:
         raise Unavailable(f"the miner did not start: read {opened.config.state_path('miner.log')}.")

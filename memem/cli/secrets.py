@@ -54,11 +54,15 @@ def reveal(memem: Any, /, name: str) -> None:
 def false_positive(memem: Any, /, name: str | None) -> None:
     """Say, at a terminal only, that a value is no secret: it is not redacted again. Without an id it is asked for."""
     _check_person("that a secret is none is said by")
-    store = memem().redactor.store
+    from memem.clearing import MARK, look_again
+
+    opened = memem()
+    store = opened.redactor.store
     store.allow(store.reveal(name) if name else click.prompt("Value", hide_input=True))
+    look_again(opened, MARK)
     click.echo(
         "It is not redacted again. Notes that were saved without it stay as they are: edit them in your vault. "
-        "Where you had typed it yourself, it is shown again after: memem index rebuild"
+        "Where you had typed it yourself, it is found and shown again."
     )
 
 

@@ -37,6 +37,10 @@ def status(memem: Any, /, as_json: bool) -> None:
         ("history", f"{found['history']} superseded or archived" if found["history"] else ""),
         ("deleted", f"{outcomes['deleted']} notes deleted, by hand or undone" if outcomes["deleted"] else ""),
         ("unreadable", f"{found['unreadable']} notes: memem doctor names them" if found["unreadable"] else ""),
+        (
+            "secrets",
+            f"in {found['with_secrets']} notes, hidden: memem doctor names them" if found["with_secrets"] else "",
+        ),
         *(("degraded", reason) for reason in found["degraded"]),
     ]
     _say("\n".join([headline(found), "", *(f"{name:<10} {text}" for name, text in rows if text)]))

@@ -130,11 +130,19 @@ def ensure(config: Config) -> None:
         start()
 
 
-def start() -> None:
-    """Start a supervisor that outlives this process."""
+def start() -> int:
+    """Start a supervisor that outlives this process; answers its process id."""
     nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     line = command("daemon")
-    os.posix_spawn(line[0], line, environment(), file_actions=nothing)
+    return os.posix_spawn(line[0], line, environment(), file_actions=nothing)
+
+
+def has_ended(started: int) -> bool:
+    """Whether a supervisor that this process started is there no more."""
+    try:
+        return os.waitpid(started, os.WNOHANG)[0] == started
+    except ChildProcessError:
+        return True
 
 
 def command(role: str) -> list[str]:

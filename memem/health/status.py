@@ -11,6 +11,7 @@ from memem.app import Memem
 from memem.config import load
 from memem.daemon.report import word
 from memem.errors import BadInput
+from memem.health.folders import with_secrets
 from memem.index.reader import index_folder
 from memem.index.schema import FILE_NAME
 from memem.state.events import outcomes
@@ -37,6 +38,7 @@ def status(memem: Memem) -> dict[str, Any]:
         "injection": memem.config.injection_mode,
         "miner": word(memem),
         "outcomes": outcomes(memem.config.dir) | {"deleted": _deleted(memem)},
+        "with_secrets": len(with_secrets(memem)),
         "unreadable": len(memem.index.problems()),
         "degraded": degraded(memem),
     }

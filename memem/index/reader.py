@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from memem.models import Scope
     from memem.text import Terms
 
-_MOST_BOUND = 5000  # values of a list in one statement; SQLite takes 32,766 in all
+MOST_BOUND = 5000  # values of a list in one statement; SQLite takes 32,766 in all
 COUNT_CAP = 1500  # counting further costs more than it tells: such a word is simply common
 _OWN = ("path", "etag", "hash", "problem")  # fields of a candidate that are columns of its note
 _SELECTED = f"notes.rowid, {', '.join(f'notes.{field}' for field in (*_OWN, *Memory.__fields__))}"
@@ -29,7 +29,7 @@ _SEARCH = f"""
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM terms WHERE terms MATCH ? LIMIT ?)"
 _IN_SCOPE = "project IN ({}) AND layer <= ? AND status IN ('active', 'open') AND replaced_by = ''"
 _HELD = "SELECT count(*) FROM (SELECT 1 FROM notes WHERE project IN ({}) LIMIT ?)"
-_SETTLED = "SELECT group_concat(path || '//' || etag, '//') FROM notes WHERE settled = 1"
+_SETTLED = "SELECT group_concat(path, '//'), group_concat(etag, '//') FROM notes WHERE settled = 1"
 # The plus keeps SQLite from asking FTS5 anew for every row: to walk through the word's notes once takes half the time.
 _MATCHED = "SELECT rowid FROM terms WHERE terms MATCH ? AND +rowid IN ({})"
 _TOLD = f"""problem = '' AND trust NOT IN ({", ".join(f"'{trust}'" for trust in UNTRUSTED)})
@@ -169,7 +169,7 @@ class Index:
             best = self.notes(where, (project, 2), f"layer, importance DESC, updated DESC, id LIMIT {int(most)}")
             found.update((item.row, item) for item in best)
         names = list(dict.fromkeys([*ids, *(item.memory.id for item in found.values())]))
-        names, rows = names[:_MOST_BOUND], list(found)[:_MOST_BOUND]
+        names, rows = names[:MOST_BOUND], list(found)[:MOST_BOUND]
         where = f"id IN ({','.join('?' * len(names))}) AND rowid NOT IN ({','.join('?' * len(rows))})"
         more = self.notes(where, (*names, *rows))
         found.update((item.row, item) for item in more if scope.holds(item.memory.project) and item.memory.live)
@@ -186,10 +186,9 @@ class Index:
 
     def settled(self) -> dict[str, str]:
         """Path and etag of the files that are as the index knows them while their etag is the same."""
-        # All as one text, because there are many: neither an etag nor a path from within a folder holds `//`.
-        text = self.connection.execute(_SETTLED).fetchone()[0] or ""
-        parts = text.split("//")
-        return dict(zip(parts[::2], parts[1::2], strict=True)) if text else {}
+        # As two texts, because there are many: no path from within a folder holds `//`.
+        paths, tags = self.connection.execute(_SETTLED).fetchone()
+        return dict(zip(paths.split("//"), tags.split("//"), strict=True)) if paths else {}
 
     def unsettled(self) -> dict[str, str]:
         """Path and etag of all others."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from memem import sqlite
 from memem.index import edges
-from memem.index.reader import Index, cached_folder
+from memem.index.reader import MOST_BOUND, Index, cached_folder
 from memem.index.schema import CREATE, FILE_NAME, MOST_GLOBS, glob_name, memory_values, ready, scope_terms
-from memem.models import Memory
+from memem.models import Candidate, Memory, Scope
 from memem.text import index_text
 from memem.value import Value
 
@@ -28,9 +28,14 @@ class Entry(Value):
     settled: bool = False  # the same stat will mean that there is nothing new in the file
 
 
+_DISTRUST = """
+    UPDATE notes SET etag = '', hash = '', settled = 0
+    WHERE instr(title, :text) OR instr(body, :text)
+    OR instr(tags, :text) OR instr(keys, :text) OR instr(paths, :text)"""
 _FIELDS = ("rowid", "path", "etag", "hash", "read_ns", "problem", "settled", *Memory.__fields__)  # then an entry's
 _INSERT = f"INSERT INTO notes ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
 _ENTRIES = f"SELECT {', '.join(Entry.__fields__)} FROM notes"  # noqa: S608 - constants only
+_STAMP = "SELECT count(*), coalesce(max(read_ns), 0) FROM notes"
 _INSERT_TERMS = "INSERT INTO terms (rowid, title, body, keys, scope) VALUES (?, ?, ?, ?, ?)"
 _DELETE_TERMS = "INSERT INTO terms (terms, rowid, title, body, keys, scope) VALUES ('delete', ?, ?, ?, ?, ?)"
 _INSERT_GLOB = "INSERT OR IGNORE INTO globs (name, note) VALUES (?, ?)"
@@ -72,14 +77,32 @@ class IndexWriter(Index):
         rows = self.connection.execute(query, tuple(paths))
         return {row[0]: Entry(**dict(zip(Entry.__fields__, row, strict=True))) for row in rows}
 
-    def stamp(self) -> str:
-        """What changes whenever a note was read anew or is gone."""
-        row = self.connection.execute("SELECT count(*), max(read_ns) FROM notes").fetchone()
+    def stamp(self, scope: Scope | None = None, kinds: Sequence[str] = ()) -> str:
+        """What changes whenever a note was read anew or is gone, of all or of some kinds of a scope."""
+        if scope is None:
+            row = self.connection.execute(_STAMP).fetchone()
+        else:
+            names, those = (",".join("?" * len(group)) for group in (scope.names, kinds))
+            query = f"{_STAMP} WHERE project IN ({names}) AND kind IN ({those})"
+            row = self.connection.execute(query, (*scope.names, *kinds)).fetchone()
         return f"{row[0]}-{row[1]}"
+
+    def read_since(self, since: int) -> list[Candidate]:
+        """The notes that were read after a time (ns)."""
+        return self.notes("read_ns > ?", (since,), order="read_ns")
 
     def ids(self) -> set[str]:
         """The ids of all memories; "" stands for files that could not be read yet."""
         return {row[0] for row in self.connection.execute("SELECT DISTINCT id FROM notes")}
+
+    def held(self, ids: Sequence[str]) -> list[str]:
+        """Those of some ids that a note has, in whatever case."""
+        found: set[str] = set()
+        for at in range(0, len(ids), MOST_BOUND):
+            part = [name.lower() for name in ids[at : at + MOST_BOUND]]
+            query = f"SELECT lower(id) FROM notes WHERE lower(id) IN ({','.join('?' * len(part))})"  # noqa: S608
+            found.update(row[0] for row in self.connection.execute(query, part))
+        return [name for name in ids if name.lower() in found]
 
     def entries_of(self, memory: str) -> list[Entry]:
         """The files that hold the memory with this id."""
@@ -109,6 +132,10 @@ class IndexWriter(Index):
             "UPDATE notes SET etag = ?, read_ns = ?, problem = ?, settled = ? WHERE path = ?",
             (entry.etag, entry.read_ns, entry.problem, entry.settled, entry.path),
         )
+
+    def distrust(self, text: str) -> int:
+        """Let every note whose row holds a text be read anew by the next sync; answers how many those are."""
+        return self.connection.execute(_DISTRUST, {"text": text}).rowcount
 
     def remove(self, path: str) -> None:
         """Forget one file."""

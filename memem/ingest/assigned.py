@@ -9,27 +9,30 @@ from memem.ingest.judging import LEAST, WORDS, is_placeholder, is_random, is_sec
 from memem.ingest.page import Page, Span
 
 NAME = re.compile(
-    r"""(?i)(?P<password>password|passwd|passphrase|passcode|passwort|pwd
-        |(?<![a-z])pass(?![a-z]) |(?-i:(?<=[a-z])Pass(?![a-z])))
+    r"""(?i)(?P<password>password|passwd|passphrase|passcode|passwort|pwd |(?<![a-z])(?:pw(?![a-z])|psk(?![a-z_]))
+        |(?:(?<![a-z])(?<!---[ ])|(?<=db)|(?<=key)|(?<=user|root|smtp|mail)|(?<=admin|store|login|mysql))pass(?![a-z])
+        |(?-i:(?<=[a-z])Pass(?![a-z])))
     |(?P<secret>secret|token|credential|(?<![a-z])auth(?![a-z])
         |(?:api|app|access|private|signing|encryption|auth|account|shared|master|service|client|admin|hmac)[_ -]?key)
     |(?P<key>(?-i:(?<=[a-z0-9])Key|(?<![A-Za-z])(?:key|Key|KEY))(?![a-z]))""",
     re.VERBOSE,
 )
 ASSIGNED = re.compile(
-    r"""((?:s(?![a-z]))?(?![a-z])[A-Za-z0-9_-]{0,30})[\\"'`\])]{0,4}(?:
+    r"""((?:s(?![a-z]))?(?![a-z])[A-Za-z0-9_-]{0,30})[\\"'`\])]{0,8}(?:
         :?[ ]{1,2}[A-Za-z_&][\w<>\[\]|?.]{0,30}[ ]=[ ](?=["'`])                     # token: str = "…"
         |,?\s{1,40}["']?value["']?\s{0,4}[:=]\s{0,4}                               # name: TOKEN, value: …
-        |[ \t]{0,8}(?:[:.?|+]{0,2}={1,3}>?|::?|<-)[ \t]{0,8}(?:[|>][-+]?\s{1,40}|\s{1,40}(?=["']))?
+        |[ \t]{0,8}(?:[:.?|+]{0,2}={1,3}>?|::?|<-)[ \t]{0,8}
+            (?:[|>][-+]?\s{1,40} |\s{1,40}(?=["']) |!{1,2}[a-z]{1,12}[ ]{1,4})?
         |[ ]{0,2}(?:\(|(?P<listed>,))\s{0,4}(?=["'])                                               # set("TOKEN", "…")
         |(?P<said>[ ](?:is|was)[ ]:?)
         |(?P<tag>>\s{0,40})
         |(?P<spaced>[ ]{1,4}))""",
     re.VERBOSE,
 )
-QUOTED = {quote: re.compile(rf"(?:\\.|(?!{quote})[^\n\\]){{1,2000}}(?={quote})") for quote in ('"', "'", "`")} | {
-    '\\"': re.compile(r'[^\n"\\]{1,2000}(?=\\")')
-}
+QUOTED = {
+    quote: re.compile(rf"(?:\\.|{twice}(?!{quote})[^\n\\]){{1,2000}}(?={quote})")
+    for quote, twice in (('"', ""), ("'", "''|"), ("`", ""), ('"""', ""), ("'''", ""))
+} | {"\\": re.compile(r"""[^\n"'\\]{1,2000}(?=\\{1,7}["'])""")}  # in a text that is a value of JSON itself
 BARE = re.compile(r"""(?:[^\s"'`,;&<>\\]|[,;&](?!\s|[&,;"'`]|[\w-]{1,40}["']?[=:]|\Z))+""")
 START = re.compile(r"""[^\s"'`,;&<>\\=]{1,64}""")  # enough to judge a bare value by, and short enough to do it often
 # A name with one of these words is about a secret, or about something else called token or key.
@@ -53,7 +56,7 @@ MOST = 10_000  # a text with more is no human's, and what follows goes as a whol
 CLOSING = ".,;:)]}"
 DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
 TAG_END = re.compile(r"\s{0,40}</")
-OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(\\"|["'`])""")
+OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(?:(\\){1,7}["']|("{3}|'{3}|["'`]))""")
 
 
 def find_assigned(page: Page) -> Iterator[Span]:
@@ -67,7 +70,7 @@ def find_assigned(page: Page) -> Iterator[Span]:
             continue
         at = assigned.end()
         opening = OPENING.match(text, at)
-        quoted = opening and QUOTED[opening[1]].match(text, opening.end())
+        quoted = opening and QUOTED[opening[1] or opening[2]].match(text, opening.end())
         value = quoted or START.match(text, opening.end() if opening else at)
         if not value or len(value[0]) < LEAST[kind]:
             continue

@@ -8,45 +8,46 @@ from memem.models import Draft
 
 MOST_AUTOMATIC_IDENTITY = 5  # layer 0 is pinned in every session: unbounded, it once grew to 462 notes
 _ARCHIVAL_LENGTH = 2500
+_BEGINNING = 1000  # characters, in which a text says what it is
 
 
-def _cue(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
-
-
+# All are searched for in lower case, which is faster than to ignore case.
 # The first kind whose cue matches wins, so the telling ones stand before the general ones.
 _KIND_CUES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("todo", _cue(r"^\W*(todo|fixme)\b|\bstill (has|have|needs?) to be\b")),
-    ("blocker", _cue(r"\bblocked (by|on|until)\b|\bblocker\b")),
-    ("preference", _cue(r"\b(i|we|user|they|team) (strongly )?(prefers?|likes?|dislikes?|hates?)\b|^prefer\b")),
-    ("failure", _cue(r"\b(post-?mortem|incident|outage|broke (the )?prod\w*|hid a|rolled back|rollback)\b")),
-    ("fix", _cue(r"\b(root cause|fixed by|the fix|bug (was|is)|was caused by|regression|fixes?:)\b")),
-    ("quirk", _cue(r"\b(workaround|work around|known issue|quirk|hangs?|flaky|silently|undocumented|retries)\b")),
+    ("todo", re.compile(r"^\W*(todo|fixme)\b|\bstill (has|have|needs?) to be\b")),
+    ("blocker", re.compile(r"\bblocked (by|on|until)\b|\bblocker\b")),
+    ("preference", re.compile(r"\b(i|we|user|they|team) (strongly )?(prefers?|likes?|dislikes?|hates?)\b|^prefer\b")),
+    ("failure", re.compile(r"\b(post-?mortem|incident|outage|broke (the )?prod\w*|hid a|rolled back|rollback)\b")),
+    ("fix", re.compile(r"\b(root cause|fixed by|the fix|bug (was|is)|was caused by|regression|fixes?:)\b")),
+    ("quirk", re.compile(r"\b(workaround|work around|known issue|quirk|hangs?|flaky|silently|undocumented|retries)\b")),
     (
         "decision",
-        _cue(
+        re.compile(
             r"\b(decided|we (chose|picked|use|went with|switched|moved)|chosen|instead of|rather than|adr)\b"
             r"|\b(use|uses|keep|store)\b.*\bbecause\b"
         ),
     ),
-    ("environment", _cue(r"\bport \d{2,5}\b|\b(listens?|runs?) on :?\d{2,5}\b")),
+    ("environment", re.compile(r"\bport \d{2,5}\b|\b(listens?|runs?) on :?\d{2,5}\b")),
     (
         "convention",
-        _cue(r"\b(always|never|must( not)?|should|convention|do not|don['’]t|only ever|imperative mood)\b"),
+        re.compile(r"\b(always|never|must( not)?|should|convention|do not|don['’]t|only ever|imperative mood)\b"),
     ),
-    ("procedure", _cue(r"\b(steps?:|how to|to (deploy|release|build|run|test|migrate)\b.{0,40}\b(run|use|call))\b")),
+    (
+        "procedure",
+        re.compile(r"\b(steps?:|how to|to (deploy|release|build|run|test|migrate)\b.{0,40}\b(run|use|call))\b"),
+    ),
     (
         "environment",
-        _cue(r"(\bport\b|:\d{4}\b|\b(docker|compose|node|python|version|env(ironment)?|ci|installed)\b)"),
+        re.compile(r"(\bport\b|:\d{4}\b|\b(docker|compose|node|python|version|env(ironment)?|ci|installed)\b)"),
     ),
 )
-_IDENTITY = _cue(
+_IDENTITY = re.compile(
     r"^\W*(this|the) (project|repo(sitory)?|codebase|product|app(lication)?|service) (is|uses|consists|contains)\b"
     r"|\b(tech stack|monorepo (with|of|for)|repo(sitory)? (layout|structure)|project structure)\b"
 )
 _GENERIC_KINDS = ("convention", "preference", "directive", "procedure")
-_WEIGHTY = _cue(r"\b(never|must|critical|security|data loss|production|always|important)\b")
-_REASON = _cue(r"\b(because|since|so that|otherwise|reason)\b")
+_WEIGHTY = re.compile(r"\b(never|must|critical|security|data loss|production|always|important)\b")
+_REASON = re.compile(r"\b(because|since|so that|otherwise|reason)\b")
 
 
 def classify(draft: Draft, identity_notes: int) -> Draft:
@@ -54,8 +55,9 @@ def classify(draft: Draft, identity_notes: int) -> Draft:
 
     `identity_notes` is how many layer 0 notes the project has: above a cap, no more are made unasked.
     """
-    kind = draft.kind or _kind(draft.content)
-    identity = bool(_IDENTITY.search(draft.content[:400]))
+    beginning = draft.content[:_BEGINNING].lower()
+    kind = draft.kind or _kind(beginning)
+    identity = bool(_IDENTITY.search(beginning, 0, 400))
     layer = draft.layer
     if layer < 0:
         if identity and identity_notes < MOST_AUTOMATIC_IDENTITY:
@@ -64,11 +66,11 @@ def classify(draft: Draft, identity_notes: int) -> Draft:
             layer = 1
         else:
             layer = 3 if len(draft.content) > _ARCHIVAL_LENGTH else 2
-    importance = draft.importance or 3 + bool(_WEIGHTY.search(draft.content)) - (layer == 3)
-    if not draft.importance and kind == "decision" and _REASON.search(draft.content):
+    importance = draft.importance or 3 + bool(_WEIGHTY.search(beginning)) - (layer == 3)
+    if not draft.importance and kind == "decision" and _REASON.search(beginning):
         importance = max(importance, 4)
     return draft.replace(kind=kind, layer=layer, importance=importance)
 
 
-def _kind(content: str) -> str:
-    return next((kind for kind, cue in _KIND_CUES if cue.search(content)), "fact")
+def _kind(beginning: str) -> str:
+    return next((kind for kind, cue in _KIND_CUES if cue.search(beginning)), "fact")

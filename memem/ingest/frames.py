@@ -11,11 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from memem.ingest.statements import COLON, END
 from memem.text import STOP_WORDS
 from memem.value import Value
-
-END = "."  # the token between two clauses
-COLON = ":"
 
 
 class Swap(Value):

@@ -1,7 +1,8 @@
 """Text of other programs as drafts: markdown, plain text, instruction files, JSON records and chat exports.
 
 What is read is data: it says what a draft is about, never whom to trust, where to write or what is pinned. Everything
-is bounded before it is parsed, and only regular files below an allowed folder are opened.
+is bounded before it is parsed, and only regular files below an allowed folder are opened. What is private or secret is
+taken out before a text is cut: half of it would tell nobody what it is.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import Any
 from memem.errors import BadInput, NotFound
 from memem.ingest.classify import MOST_AUTOMATIC_IDENTITY, classify
 from memem.ingest.gate import LONGEST, LONGEST_TITLE, SHORTEST
+from memem.ingest.secrets import Redaction
+from memem.ingest.secrets import redact as plainly
 from memem.models import KINDS, UNCONFIRMED, Draft
-from memem.text import clean, cut, one_line
+from memem.text import clean, cut, one_line, public
 from memem.value import Value
 from memem.vault.frontmatter import Frontmatter
 
@@ -29,8 +32,9 @@ LARGEST = 4_000_000  # bytes of a file; JSON takes twenty times as much once it 
 _DEEPEST = 12  # folders
 _SKIPPED = ("node_modules", "__pycache__", "venv", "dist", "build", "target")
 _HIDDEN = (".github", ".cursor", ".claude", ".cursorrules", ".rules", ".windsurfrules", ".clinerules")
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t#]*$")
-_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_MARK = re.compile(r"(?m)^(?:(?P<depth>#{1,6})[ \t]+(?P<title>.+)| {0,3}(?P<fence>```|~~~))")
+# Longer than a note: an image, a key store or something minified, which nobody reads and which no cut leaves whole.
+_UNBROKEN = re.compile(rf"(?<![!-~])[!-~]{{{LONGEST + 1},}}+")
 _KINDS_OF_OTHERS = {
     "bugfix": "fix", "bug fix": "fix", "discovery": "insight", "research": "insight", "feature": "event",
     "change": "event", "session_log": "summary", "conversation": "summary", "lesson": "insight", "style": "preference",
@@ -41,10 +45,11 @@ _LISTS = ("memories", "records", "notes", "entities", "conversations", "data", "
 
 
 class Piece(Value):
-    """One draft and the file that it is from."""
+    """One draft, the file that it is from, and the rules that found secrets in the text that it was cut from."""
 
     file: str
     draft: Draft
+    redacted: tuple[str, ...] = ()
 
 
 class Skipped(Value):
@@ -75,8 +80,12 @@ def allowed(path: str, roots: Sequence[str]) -> Path:
     return real
 
 
-def read(start: Path, without: Sequence[str] = ()) -> Iterator[Piece | Skipped]:
+def read(
+    start: Path, without: Sequence[str] = (), redact: Callable[[str], Redaction] = plainly
+) -> Iterator[Piece | Skipped]:
     """The pieces of a file, or of all files below a folder that are not below one of the folders `without`.
+
+    Texts that are too long for one note go through `redact` as a whole.
 
     Raises:
         BadInput: there are more than MOST_FILES files or MOST_PIECES pieces; nothing is cut off in silence.
@@ -86,7 +95,7 @@ def read(start: Path, without: Sequence[str] = ()) -> Iterator[Piece | Skipped]:
         if number >= MOST_FILES:
             raise BadInput(f"{start} holds more than {MOST_FILES} files: import its folders one by one.")
         name = str(path.relative_to(start)) if path != start else path.name
-        for found in _read_file(path, one_line(clean(name))[:200]):
+        for found in _read_file(path, one_line(clean(name))[:200], redact):
             pieces += isinstance(found, Piece)
             if pieces > MOST_PIECES:
                 raise BadInput(f"{start} holds more than {MOST_PIECES} notes: import its folders one by one.")
@@ -123,7 +132,7 @@ def _reader(name: str) -> Callable[[str], Iterator[Draft]] | None:
     return next((read for suffixes, read in READERS if suffix in suffixes), None)
 
 
-def _read_file(path: Path, name: str) -> Iterator[Piece | Skipped]:
+def _read_file(path: Path, name: str, redact: Callable[[str], Redaction]) -> Iterator[Piece | Skipped]:
     reader = _reader(path.name)
     if reader is None:
         known = " ".join(suffix for suffixes, _ in READERS for suffix in suffixes)
@@ -133,8 +142,17 @@ def _read_file(path: Path, name: str) -> Iterator[Piece | Skipped]:
         data = _bytes(path)
         if b"\0" in data[:4096]:
             raise ValueError("no text")
+        unbroken = 0
         for draft in reader(data.decode("utf-8-sig", "replace")):
-            yield Piece(file=name, draft=draft)
+            text = clean(public(draft.content)).strip()
+            unbroken += len(_UNBROKEN.findall(text))
+            for part, found in _pieces(draft.replace(content=text), redact):
+                yield Piece(file=name, draft=part, redacted=found)
+        if unbroken:
+            reason = (
+                f"left out of it: {unbroken} pieces of more than {LONGEST} characters without a blank, as images are"
+            )
+            yield Skipped(file=name, reason=reason)
     except OSError as error:
         yield Skipped(file=name, reason=f"cannot be read ({error.strerror})")
     except RecursionError:
@@ -157,51 +175,59 @@ def _bytes(path: Path) -> bytes:
 
 def _markdown(text: str) -> Iterator[Draft]:
     """A short note with frontmatter as a whole; other texts by their headings."""
+    text = public(text)  # as a whole: a private block may hold headings
     head = Frontmatter(text)
     fields = head.values() if head.present and head.closing else {}
     body = head.body if fields else text
     about = _about(fields)
     title = one_line(str(fields.get("title") or fields.get("name") or ""))
     if fields and len(body.strip()) <= LONGEST:
-        yield from _drafts(title, body, about)
+        yield _draft(title, body, about)
         return
     for heading, part in _sections(body):
-        yield from _drafts(heading or title, part, about)
+        if len(part.strip()) >= SHORTEST:
+            yield _draft(heading or title, part, about)
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
     """Title (the headings above it, outermost first) and text of each part between two headings."""
     above: list[tuple[int, str]] = []
-    lines: list[str] = []
-    fenced = ""
-    for line in text.replace("\r\n", "\n").split("\n"):
-        fence = _FENCE.match(line)
-        if fence and fenced in ("", fence[1]):
-            fenced = "" if fenced else fence[1]
-        heading = None if fenced or fence else _HEADING.match(line)
-        if heading is None:
-            lines.append(line)
-            continue
-        yield " › ".join(title for _, title in above[-2:]), "\n".join(lines)
-        above = [*(one for one in above if one[0] < len(heading[1])), (len(heading[1]), one_line(heading[2]))]
-        lines = []
-    yield " › ".join(title for _, title in above[-2:]), "\n".join(lines)
+    text = text.replace("\r\n", "\n")
+    fenced, at = "", 0
+    for mark in _MARK.finditer(text):
+        if mark["fence"]:
+            if fenced in ("", mark["fence"]):
+                fenced = "" if fenced else mark["fence"]
+        elif not fenced:
+            yield " › ".join(title for _, title in above[-2:]), text[at : mark.start()]
+            title, at = mark["title"].rstrip(" \t#") or mark["title"], mark.end()
+            above = [*(one for one in above if one[0] < len(mark["depth"])), (len(mark["depth"]), one_line(title))]
+    yield " › ".join(title for _, title in above[-2:]), text[at:]
 
 
-def _drafts(title: str, text: str, about: dict[str, Any]) -> Iterator[Draft]:
-    """A text as one draft, or as several when it is too long for one: cut between paragraphs, else between lines."""
-    text = clean(text).strip()
+def _draft(title: str, text: str, about: dict[str, Any]) -> Draft:
+    return Draft(content=text, title=title, trust=SOURCE, source_type=SOURCE, **about)
+
+
+def _pieces(draft: Draft, redact: Callable[[str], Redaction]) -> Iterator[tuple[Draft, tuple[str, ...]]]:
+    """A draft, or several when it is too long for one: cut between paragraphs, else between lines."""
+    text = draft.content
+    found: tuple[str, ...] = ()
+    if len(text) > LONGEST:
+        if len(_UNBROKEN.sub("", text).strip()) < SHORTEST:
+            return
+        done = redact(_UNBROKEN.sub(lambda word: f"[{len(word[0])} characters without a blank]", text))
+        text, found = done.text, done.found
     if len(text) < SHORTEST:
         return
     parts = list(_parts(text))
     for number, part in enumerate(parts, 1):
         if len(part.strip()) >= SHORTEST:
-            shown = f"{title} ({number}/{len(parts)})" if title and len(parts) > 1 else title
-            title_ = cut(clean(shown), LONGEST_TITLE)
-            draft = Draft(content=part.strip(), title=title_, trust=SOURCE, source_type=SOURCE, **about)
+            shown = f"{draft.title} ({number}/{len(parts)})" if draft.title and len(parts) > 1 else draft.title
+            part_ = draft.replace(content=part.strip(), title=cut(clean(shown), LONGEST_TITLE))
             # Nothing is pinned unasked, whatever the text says of itself.
-            classified = classify(draft, MOST_AUTOMATIC_IDENTITY)
-            yield classified.replace(kind="note" if classified.kind in _PINNED else classified.kind)
+            classified = classify(part_, MOST_AUTOMATIC_IDENTITY)
+            yield classified.replace(kind="note" if classified.kind in _PINNED else classified.kind), found
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -231,7 +257,7 @@ def _list(value: Any) -> tuple[str, ...]:
 
 def _plain(text: str) -> Iterator[Draft]:
     """A plain text, cut only when it is too long for one draft."""
-    yield from _drafts("", text, _about({}))
+    yield _draft("", text, _about({}))
 
 
 def _json(text: str) -> Iterator[Draft]:
@@ -272,7 +298,7 @@ def _records(document: Any, depth: int) -> Iterator[Draft]:
         return
     body = next((document[key] for key in _TEXTS if isinstance(document.get(key), str)), "")
     if body:
-        yield from _drafts(name, body, _about(document))
+        yield _draft(name, body, _about(document))
         return
     for key in _LISTS:
         if isinstance(document.get(key), list) and depth < 4:
@@ -324,12 +350,12 @@ def _chat(name: str, turns: Sequence[tuple[str, str]]) -> Iterator[Draft]:
     for role, text in turns:
         if role == "user":
             if asked:
-                yield from _drafts(name, asked, about)
+                yield _draft(name, asked, about)
             asked = f"User: {text.strip()}"
         else:
-            yield from _drafts(name, f"{asked}\n\nAssistant: {text.strip()}".strip(), about)
+            yield _draft(name, f"{asked}\n\nAssistant: {text.strip()}".strip(), about)
             asked = ""
-    yield from _drafts(name, asked, about)
+    yield _draft(name, asked, about)
 
 
 # Ending of a file → how its text becomes drafts. ValueError says why it cannot.

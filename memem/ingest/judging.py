@@ -15,14 +15,22 @@ EXAMPLE = re.compile(
     r"""(?i)change[-_ ]?me|example|placeholder|redacted|dummy|here$|put[-_]?your|(?:insert|replace|fill)[-_ ]
     |\byour?[-_ ]|your[-_ ]?(?:api|secret|token|pass|key|own|db|client)
     |\.\.\.|…|\*\*\*|\#\#\#\#|xxxxx|abcdefgh|12345678901234|(?-i:([^A])\1{5})|^\d{4}-\d\d-\d\d
-    |<[^<>]{0,60}>|\{\{|\$\{|\$\(|%\(|%s|^\{[A-Za-z_]*\}$|^%\w+%$|(?-i:\$[A-Z_]{2})|^\$\w+$|^\#\{|^!\w+$|^\[
+    |<[^<>]{0,60}>|\{\{|\$\{|\$\(|%\(|%s|^\{[A-Za-z_]*\}$|\{(?::[^{}\s]{0,12})?\}|^%\w+%$|(?-i:\$[A-Z_]{2})|^\$\w+$|^\#\{|^!\w+$|^\[
     |^(?:my|the|test|new|old|wrong|valid|invalid|hashed|plain|user|some)?[-_]?(?:secret)?[-_]?pass(?:word|wd)?$
+    |^\d+(?:\.\d+)?(?:[kmgt]?b|[mnu]?s|%|x)$|^(?:required|nullable|sometimes|string|bail)\|[a-z]
     |^(?:os|process|env|secrets?|vault|config|settings|self|this|args|req|op|data|file)(?:\.|:|\[)""",
     re.VERBOSE,
 )
 CODE = re.compile(
-    r"""[A-Za-z_$][\w$]*(?:\.|->|::|\?\.)[A-Za-z_$][\w$.]{0,80}\Z   # config.token
-    |[A-Za-z_$][\w$.]{0,80}[(\[{] |[(\[{] |--\w |[/~.]+[\w-]*/ |\w+://""",
+    r"""[A-Za-z_$][\w$]*(?:\.|->|::|\?\.)[A-Za-z_$][\w$.]{0,80}(?:\Z|\|\||\?\?)   # config.token
+    |[A-Za-z_$][\w$.]{0,80}[(\[{] |[(\[{] |--\w |[/~.]+[\w-]*/ |\w+:// |:\w+:""",
+    re.VERBOSE,
+)
+# How a form or a message calls a password, in the languages that `told` knows.
+LABEL = re.compile(
+    r"""(?i)(?<![a-zà-ž])(?:passwor[dt]s?|passphrase|kennwort|mot[ ]de[ ]passe|contrase(?:ñ|n|&ntilde;)as?|senhas?
+    |wachtwoord|has[łl][oa]|parolan?[ıi]?z?|l[öo]senord(?:et)?|adgangskode|passord|salasana|jelszó|heslo|sandi|şifre)(?![a-zà-ž])
+    |парол|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة|סיסמ|รหัสผ่าน""",
     re.VERBOSE,
 )
 PROSE = frozenset(
@@ -50,6 +58,11 @@ def is_token(text: str, start: int, end: int) -> bool:
 def is_placeholder(value: str) -> bool:
     """Whether a value stands for one, as in documentation and templates."""
     return value.lower() in HARMLESS_VALUES or EXAMPLE.search(value) is not None or len(set(value)) < 3
+
+
+def is_code(value: str) -> bool:
+    """Whether a value that no quotes are around begins like a piece of code, a path or an option."""
+    return CODE.match(value) is not None
 
 
 def is_slug(value: str) -> bool:
@@ -96,13 +109,21 @@ def is_secret(kind: str, name: str, value: str, quoted: bool, sure: bool) -> boo
     # In this order, because most values are short words, and to look for a placeholder takes the longest.
     return (
         KINDS[kind](name, value, sure)
-        and not (is_placeholder(value) or value.lower() == name.lower())
-        and (quoted or not CODE.match(value))
+        and not (is_placeholder(value) or _squashed(name).endswith(_squashed(value)))
+        and (quoted or not is_code(value))
     )
 
 
+def _squashed(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
 def _as_password(_: str, value: str, sure: bool) -> bool:
+    if not any(char.isdigit() for char in value) and LABEL.search(value):
+        return False
     if " " in value:
+        if any(is_mixed(word) and is_random(word, 8) for word in value.split()):
+            return True
         words = value.lower().split()
         return len(words) > 2 and PROSE.isdisjoint(words) and HARMLESS_VALUES.isdisjoint(words)
     return len(value) >= 5 and (sure or not (value.isalpha() or SPELLED.fullmatch(value)))

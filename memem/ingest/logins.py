@@ -10,6 +10,8 @@ from memem.ingest.page import Page, Span, Ways
 
 URL_LOGIN = re.compile(r"""://(?!\[REDACTED:)([^\s/?#"'`<>@:]{0,128}):([^\s/?"'`<>]{1,256})@(?=[\w\[{$])""")
 URL_TOKEN = re.compile(r"""://([\w.~+=%-]{16,256})@(?=[\w\[])""")
+# Where Sentry takes reports of errors: by its own word such a key may be public, because it can only write.
+CLIENT_KEY = re.compile(r"://[0-9a-f]{32}@[\w.-]{0,80}sentry[\w.-]{0,80}(?::\d{1,5})?/\d")
 URL_ESCAPED = re.compile(r"""%3A%2F%2F[^\s%"'<>]{0,64}%3A((?:[^\s%"'<>]|%(?!40|2F)[0-9A-Fa-f]{2}){3,200})%40""")
 PGPASS = re.compile(r"(?m)^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:([^\s:]{4,100})$")
 PORT = re.compile(r":(?:\d{2,5}|\*):")
@@ -24,27 +26,43 @@ AWS_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")
 AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 CLIENT = re.compile(
     r"""\b(?:sshpass[ ]-p[ ]?|(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;]{0,80}?[ ]-p(?!ort|ass)
-    |redis-cli\b[^\n|;]{0,80}?[ ]-a[ ] |(?:docker|podman|helm|az|oc|cf)[ ](?:registry[ ])?login\b[^\n|;]{0,80}?[ ]-p[ ])
+    |redis-cli\b[^\n|;]{0,80}?[ ]-a[ ] |(?:requirepass|masterauth)[ ]
+    |htpasswd[ ]-[a-zA-Z]{0,4}b\w?[ ]\S{1,80}[ ]\S{1,60}[ ]
+    |openssl\b[^\n|;]{0,80}?[ ]-[kK][ ] |gh[ ]secret[ ]set\b[^\n|;]{0,80}?[ ](?:--body|-b)[ =]
+    |net[ ]use\b[^\n|;]{0,80}?[ ]/user:\S{1,60}[ ]
+    |(?:docker|podman|helm|az|oc|cf)[ ](?:registry[ ])?login\b[^\n|;]{0,80}?[ ]-p[ ])
     [ ]?(?:'(?P<single>[^'\n]{3,100})'|"(?P<double>[^"\n]{3,100})"|(?P<bare>[^\s"'<-][^\s"']{2,100}))""",
     re.VERBOSE,
 )
-CLIENTS = ("sshpass -p", "mysql", "mariadb", "redis-cli", "docker ", "podman ", "helm ", "az ", "oc ", "cf ")
+CLIENTS = (
+    *("sshpass -p", "mysql", "mariadb", "redis-cli", "docker ", "podman ", "helm ", "az ", "oc ", "cf "),
+    *("requirepass", "masterauth", "htpasswd -", "openssl", "gh secret", "net use"),
+)
+PIPED = re.compile(  # echo … | sudo -S
+    r"""\b(?:echo|printf)[ ](?:-[ne]{1,2}[ ])?(?:'([^'\n]{3,100})'|"([^"\n]{3,100})"|([^\s"'|$-][^\s"'|]{2,100}))
+    [ ]{0,2}\|[ ]{0,2}(?:sudo[ ](?:-\w{1,10}[ ]){0,3}-S\b|(?:sudo[ ])?(?:passwd|chpasswd|kinit|cryptsetup)\b
+    |(?:docker|podman|helm|gh|az|crane|cosign)[ ][^\n|;]{0,60}(?:--password-stdin|--with-token))""",
+    re.VERBOSE,
+)
+ORACLE = re.compile(
+    r"""(?:\bsqlplus[ ](?:-\w{1,8}[ ]){0,3}|oracle:\w{1,5}:)["']?[\w.$\#-]{1,64}/([^\s"'@/]{3,128})@""", re.VERBOSE
+)
 CALL = re.compile(  # login("admin", "…")
     r"""(?i)\b(?:log_?in|sign_?in|authenticate|auth|connect)\(\s{0,4}["'][^"'\n]{1,80}["'],\s{0,4}["']([^"'\n]{6,100})["']"""
 )
 SPOKEN = re.compile(  # log in with admin / …
-    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|credentials?(?:[ ]are)?:?)[ ]
+    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|cred(?:ential)?s?(?:[ ]are)?:?)[ ]
     [\w.@-]{2,40}(?::|[ ]?/[ ]?)([^\s/]{7,100})(?=\s|\Z)""",
     re.VERBOSE,
 )
 CALLS = ("login(", "log_in(", "signin(", "sign_in(", "authenticate(", "auth(", "connect(")
-SPEAKING = ("log", "sign", "credential")
+SPEAKING = ("log", "sign", "cred")
 AUTHORIZATION = re.compile(
     r"""(?i)authorization\\?["']?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?(?:([\w-]{3,12})[ \t]{1,4})?
     ([^\s"'`,\\<>]{6,8192})""",
     re.VERBOSE,
 )
-TEMPLATE = re.compile(r"[{<$%]")
+TEMPLATE = re.compile(r"\A[{<$%]|[(\[]")
 BEARER = re.compile(r"(?i)\bbearer[ \t]{1,4}([\w.~+/=-]{16,8192})")
 CURL_USER = re.compile(r"""(?<=\s)(?:-u|--user)[ =]{0,4}["']?([^\s"':<>]{0,128})["']?:["']?([^\s"'<>]{0,256})""")
 BUNDLER = re.compile(r"BUNDLE_[A-Z0-9_]{3,60}:[ ]{1,4}[\"']?([^\s\"']{4,100}:[^\s\"']{4,100})")
@@ -62,7 +80,7 @@ def _urls(page: Page) -> Iterator[Span]:
             if match[1] != match[2] and not is_placeholder(match[2]):
                 yield *match.span(2), "url-password"
         for match in URL_TOKEN.finditer(text):
-            if is_random(match[1], 16):
+            if is_random(match[1], 16) and not CLIENT_KEY.match(text, match.start()):
                 yield *match.span(1), "url-password"
     for match in URL_ESCAPED.finditer(text) if "%3A%2F%2F" in text else ():
         if not is_placeholder(match[1]):
@@ -71,7 +89,7 @@ def _urls(page: Page) -> Iterator[Span]:
 
 def _headers(page: Page) -> Iterator[Span]:
     for match in page.matches(AUTHORIZATION, page.named("authorization")):
-        template = is_placeholder(match[2]) or TEMPLATE.match(match[2])
+        template = is_placeholder(match[2]) or TEMPLATE.search(match[2])
         if not template and (is_random(match[2], 8) or _is_basic(*match.groups())):
             yield *match.span(2), "authorization"
     for match in page.matches(BEARER, page.places("bearer")):
@@ -98,6 +116,18 @@ def _programs(page: Page) -> Iterator[Span]:
         value = match.lastgroup or "bare"
         if not is_placeholder(match[value]):
             yield *match.span(value), "password"
+
+
+def _piped(page: Page) -> Iterator[Span]:
+    for match in page.matches(PIPED, page.places("echo ", "printf ")):
+        if match.lastindex and not is_placeholder(match[match.lastindex]):
+            yield *match.span(match.lastindex), "password"
+
+
+def _oracle(page: Page) -> Iterator[Span]:
+    for match in page.matches(ORACLE, page.places("sqlplus", "oracle:")):
+        if not is_placeholder(match[1]):
+            yield *match.span(1), "password"
 
 
 def _calls(page: Page) -> Iterator[Span]:
@@ -146,9 +176,11 @@ PLACES: Ways = (
     (_urls, ("://", "%3a%2f%2f")),
     (_headers, ("authorization", "bearer", "cookie")),
     (_curl, ("curl",)),
-    (_programs, (" -p", " -a ")),
+    (_programs, (" -p", " -a ", "requirepass", "masterauth", "htpasswd", "openssl", "gh secret", "net use")),
+    (_piped, ("echo ", "printf ")),
+    (_oracle, ("sqlplus", "oracle:")),
     (_calls, ("in(", "ate(", "auth(", "connect(")),
-    (_spoken, ("in as ", "in with ", "in using ", "credential")),
+    (_spoken, ("in as ", "in with ", "in using ", "cred")),
     (_bundler, ("bundle_",)),
     (_password_files, (":",)),
     (_hashes, ("$",)),

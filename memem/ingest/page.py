@@ -16,7 +16,7 @@ Span = tuple[int, int, str]  # start, end, rule
 RUN = re.compile(r"[A-Za-z0-9_\-.+/=~:%$&?@\\\x80-\U0010ffff]{12,}+")
 LIKELY = re.compile(r"[0-9\x80-\U0010ffff]|.{20}")  # what `judging.is_random` asks of a token
 # Whatever names a secret in English begins with one of these, or with what a key is for.
-STEMS = ("pass", "pwd", "secret", "token", "cred", "auth", "key")
+STEMS = ("pass", "pwd", "pw", "psk", "secret", "token", "cred", "auth", "key")
 USES = (
     *("api", "app", "access", "private", "signing", "encryption", "auth", "account", "shared", "master", "service"),
     *("client", "admin", "hmac", "secret"),

@@ -130,6 +130,11 @@ class SealedStore:
             found.extend(self.reveal(item.id) for item in self.items() if item.rule == rule)
         return found
 
+    def stamp(self) -> tuple[int, int]:
+        """What is another after the store has changed. Raises Locked when it cannot be read."""
+        self._rows()
+        return self._known[0]
+
     def allow(self, value: str) -> None:
         """Remember, by a fingerprint, that a value is no secret: it is not redacted again."""
         self._check_key(create=True)

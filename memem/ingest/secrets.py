@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from memem.ingest.assigned import find_assigned
+from memem.ingest.learned import RULE, Learned
 from memem.ingest.logins import find_logins
 from memem.ingest.page import Finder, Page, Span, places
 from memem.ingest.personal import find_personal
@@ -38,7 +39,6 @@ FINDERS: tuple[Finder, ...] = (
 
 # While detect-secrets is not there: whatever may be a token goes, and what has other forms is found without it.
 UNREADY: tuple[Finder, ...] = (find_pem, find_long, find_logins, find_assigned, find_told)
-LEARNED, MOST_LEARNED = "model", 500  # the rule of what a model found, and of how much that is remembered
 _TEXTS = ("body", "title", "project", "source_session")
 _LISTS = ("tags", "keys", "paths", "entities", "evidence")
 
@@ -57,26 +57,10 @@ class Redactor:
     def __init__(self, config: Config) -> None:
         self.store = SealedStore(config)
         self.finders = (*FINDERS, *((find_personal,) if config.redact_personal else ()), self._find_learned)
-        self._learned: dict[str, None] | None = None
-
-    def learn(self, values: Sequence[str]) -> None:
-        """Redact these from now on, wherever they stand: a model took them for secrets, which no rule had found.
-
-        They are sealed, and every process that can open the store knows them.
-        """
-        known = self._known()
-        new = [value for value in values if value not in known and not self.store.allows(value)]
-        new = new[: MOST_LEARNED - len(known)]
-        self.store.keep([(LEARNED, value) for value in new], "found by the model")
-        known.update(dict.fromkeys(new))
-
-    def _known(self) -> dict[str, None]:
-        if self._learned is None:
-            self._learned = dict.fromkeys(self.store.values(LEARNED)[:MOST_LEARNED])
-        return self._learned
+        self.learned = Learned(self.store)
 
     def _find_learned(self, page: Page) -> Iterator[Span]:
-        return ((at, at + len(value), LEARNED) for value in self._known() for at in places(value, page.text))
+        return ((at, at + len(value), RULE) for value in self.learned.values() for at in places(value, page.text))
 
     def __call__(self, text: str, place: str = "") -> Redaction:
         """The text without secrets; what was found is sealed as of that place, if it names one."""

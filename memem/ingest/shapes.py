@@ -35,9 +35,11 @@ registry     npm_[A-Za-z0-9]{36} rubygems_[a-f0-9]{48} CLOJARS_[a-z0-9]{60} oy2[
 artifactory  AKCp[A-Za-z0-9]{64,} cmVmd[A-Za-z0-9]{59}
 atlassian    AT[AC]TT3[\w=-]{60,} ATBB\w{32}
 hashicorp    hv[bs]\.[\w-]{24,} \w{14}\.atlasv1\.[\w=-]{60,} ATATT\w{20,}
+             s\.(?<![\w.]s\.)(?=[A-Za-z]{0,23}\d)[A-Za-z0-9]{24}(?!\.?\w)
 hosting      do[opr]_v1_[a-f0-9]{64} dapi[a-f0-9]{32} pul-[a-f0-9]{40} fm[12][ar]?_[\w+/=-]{60,} fo1_[\w-]{43}
              HRKU-[\w-]{36,} sbp_[a-f0-9]{40} sb_secret_[\w-]{20,} pscale_(?:tkn|pw|oauth)_[\w.=-]{30,} rnd_\w{28,}
              nfp_\w{36,} vc[prk]_\w{24,} v1\.0-[a-f0-9]{24}-[a-f0-9]{100,} tskey-[a-z]+-[\w-]{20,}
+             cf(?:k|ut|at)_[A-Za-z0-9]{40,} rpa_[A-Z0-9]{40,} vercel_blob_rw_\w{24,}
              LTAI[A-Za-z0-9]{16,} sha256~[\w-]{43} 4b1d[A-Za-z0-9]{38} scw[a-z]-\w{32,} napi_\w{40,}
 commerce     sq0[a-z]{3}-[\w-]{22,} EAAA[\w-]{60} shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32} EZ[AT]K[A-Za-z0-9]{54}
              FLWSECK(?:_TEST)?-\w{12,} shippo_(?:live|test)_[a-f0-9]{40} duffel_(?:live|test)_[\w=-]{43}
@@ -53,11 +55,11 @@ work         lin_(?:api|oauth)_\w{32,} secret_[A-Za-z0-9]{43} ntn_\w{40,} figd_[
              pat[A-Za-z0-9]{14}\.[a-f0-9]{64} pat-[a-z]{2}\d-[a-f0-9-]{36} PMAK-[a-f0-9]{24}-[a-f0-9]{34}
              CFPAT-[\w-]{43} tfp_[\w.=-]{50,} rdme_[a-z0-9]{70} dp\.[a-z]{2,5}\.[\w.]{40,} API-[A-Z0-9]{25,26}
              p8e-[a-zA-Z0-9]{32} pnu_[a-z0-9]{36} fio-u-[\w=-]{64} waka_[a-f0-9-]{36} apify_api_\w{30,}
-             sm_[aps]at_\w{16} s-s4t2(?:ud|af)-[a-f0-9]{64} \w{6}_\w{29}_mmk
+             sm_[aps]at_\w{16} s-s4t2(?:ud|af)-[a-f0-9]{64} \w{6}_\w{29}_mmk tk_[a-z0-9]{29}
 vault        ops_eyJ[\w+/=-]{60,} A3-[A-Z0-9]{6}-[A-Z0-9-]{20,} AGE-SECRET-KEY-1[0-9A-Z]{58}
 webhook      discord(?:app)?\.com/api/webhooks/\d{5,20}/[\w-]{40,} hooks\.slack\.com/\w+/T\w{5,}/\w{5,}/\w{16,}
              webhook\.office\.com/webhookb2/[\w@/-]{60,}
-signed-url   [?&]sig=[\w%+/=-]{32,} X-Amz-Signature=[a-f0-9]{64}
+signed-url   (?<=[?&])sig=[\w%+/=-]{32,} X-Amz-Signature=[a-f0-9]{64}
 jwt          (?<![A-Za-z0-9_-])eyJ[\w-]{10,}+={0,2}\.[\w-]{10,}+(?:={0,2}\.[\w=-]++){0,3}
              (?<=\\n)eyJ[\w-]{10,2000}\.eyJ[\w-]{10,}\.[\w-]+
 """
@@ -65,10 +67,14 @@ jwt          (?<![A-Za-z0-9_-])eyJ[\w-]{10,}+={0,2}\.[\w-]{10,}+(?:={0,2}\.[\w=-
 PEM_BEGIN = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|(?<=\n)Private-Lines: \d{1,4}(?=\s)"
 )
-PEM_BODY = re.compile(r"""[\s\\nrt"'`+,>#*|]{0,80}(?:[A-Z][\w-]{2,20}: |[A-Za-z0-9+/=]{16})""")
+# What programs that print files put before each line: its number, or its file and number.
+NUMBERED = r"(?:[ \t]{0,8}(?:[\w./-]{1,120}[:-])?\d{1,6}[ ]?[\t→:|│-])?"
+PEM_BODY = re.compile(
+    rf"""[\s\\nrt"'`+,>#*|]{{0,80}}{NUMBERED}[ \t"'+]{{0,20}}(?:[A-Z][\w-]{{2,20}}: |[A-Za-z0-9+/=]{{16}})"""
+)
 PEM_END = re.compile(r"-----END [A-Z0-9 ]{0,60}-----|(?<=\n)Private-MAC: [0-9a-f]{20,128}")
-PEM_LINE = re.compile(r"[ \t>#*|]{0,20}[A-Za-z0-9+/=]{32,80}[ \t\r]{0,4}")
-PEM_LAST = re.compile(r"[ \t>#*|]{0,20}[A-Za-z0-9+/=]{1,80}[ \t\r]{0,4}")
+PEM_LINE = re.compile(NUMBERED + r"[ \t>#*+|]{0,20}[A-Za-z0-9+/=]{32,80}[ \t\r]{0,4}")
+PEM_LAST = re.compile(NUMBERED + r"[ \t>#*+|]{0,20}[A-Za-z0-9+/=]{1,80}[ \t\r]{0,4}")
 WORD = re.compile(r"[\w-]*")
 LITERAL = re.compile(r"\\.|([A-Za-z0-9_/~=-]+)(?![?*+])")
 QUANTITY = re.compile(r"\{[\d,]*\}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import HASH, is_mixed, is_placeholder, is_random, is_secret
+from memem.ingest.judging import HASH, is_code, is_mixed, is_placeholder, is_random, is_secret
 from memem.ingest.page import USES, Page, Span, Ways, places
 
 # Password in the languages that memem folds words of; the English names alone are `assigned`.
@@ -21,7 +21,7 @@ TOLD = re.compile(
     (?:[ ](?:for|of|to|on|in|at|from|für|de|del|du)[ ](?:[\w.'-]{{1,20}}[ ]){{1,5}}?(?:is|was|are|ist|est|es)[ ]?:?[ ]
     |[ \t]{{0,40}}\|[ \t]{{0,40}}                       # a cell of a table
     |[ ]{{0,4}}→[ ]{{0,4}} |[*_]{{0,2}}:[*_]{{1,2}}[ ]{{1,4}}
-    |:[ \t*_]{{0,4}}\r?\n\s{{0,20}}                     # below
+    |(?P<below>:[ \t*_]{{0,4}}\r?\n\s{{0,20}})
     |(?P<plain>[ ]{{0,4}}[:=：][ ]{{0,4}} |[ ](?:is|ist|est|es|lautet|jest|är|é|è)[ ]:?[ ]?))
     ["'`*]{{0,2}}(?P<value>[^\s"'`<>|]{{5,200}})""",
     re.VERBOSE,
@@ -84,6 +84,8 @@ def _sentences(page: Page) -> Iterator[Span]:
             told = is_secret(kind, match[kind] or "", value, quoted=False, sure=False)
         elif match["plain"]:
             continue  # that is how `assigned` finds it
+        elif match["below"] and is_code(value):
+            continue  # for token in tokens:
         else:
             told = not is_placeholder(value) and _is_strong(kind, value)
         if told:

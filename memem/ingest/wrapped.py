@@ -14,6 +14,7 @@ from memem.ingest.judging import HASH, is_slug
 from memem.ingest.logins import find_logins
 from memem.ingest.page import Finder, Page, Span
 from memem.ingest.shapes import find_detected, find_pem, find_shapes
+from memem.ingest.told import find_told
 
 # A line whose first word is all of what may go on a token. Most lines of prose begin with a short word of letters,
 # which is none, unless a quote, a plus or a backslash ends the line before.
@@ -26,21 +27,33 @@ NEXT = re.compile(
 )
 LAST = re.compile(r"""(?<=[\w.+/=-])(["']?[ \t]{0,2}[\\+]?)\r?\Z""")
 LAST_LONGEST = 5
-# Escapes of a terminal, characters of no width, soft breaks of mails, literals that are added up; whether a word goes
-# on behind them is a group, because escapes also end like a word: each would be tried anew where none goes on.
+# Soft breaks of mails, literals that are added up; whether a word goes on behind them is a group, because each would be
+# tried anew where none goes on.
 GAP = re.compile(
-    r"""(?<=[\w.+/=-])(?:\x1b\[[\d;]{0,16}m|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]|=\r?\n|["'][ ]?\+[ ]?["'])++
-    (?P<goes_on>(?=[\w.+/=-]))?""",
+    r"""(?<=[\w.+/=-])(?:=\r?\n|["'][ ]?\+[ ]?["'])++(?P<goes_on>(?=[\w.+/=-]))?""",
     re.VERBOSE,
 )
-GAPS = ("\x1b[", "=\n", "=\r\n", '"+', '" +', "'+", "' +")
-INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+GAPS = ("=\n", "=\r\n", '"+', '" +', "'+", "' +")
+# What `text.clean` takes out before anyone reads a text, where it stands behind a character that may be of a secret:
+# escapes of a terminal, control characters, marks of direction, characters of no width, fillers, tags.
+UNSEEN = (
+    "\0-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+HIDDEN = re.compile(f"(?s)[\x1b{UNSEEN}](?:(?<=\x1b)[^A-Za-z\n]{{0,64}}+[A-Za-z]?|(?<=[!-~][{UNSEEN}])[{UNSEEN}]*)")
 BLANK = re.compile(r"\s")
 BASE64_RUN = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{24,}+={0,2}")
 BASE64_URL = re.compile(r"(?<![\w-])(?=[\w]{0,4000}-|[A-Za-z0-9-]{0,4000}_)[\w-]{24,}+={0,2}")
 BASE64_LINES = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{40,}+\s{1,3}[ \t>]{0,40}+)++[A-Za-z0-9+/]*+={0,2}")
 HEX_RUN = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){16,}+(?![0-9A-Za-z])")
-LONG, LONGER = re.compile("[A-Za-z0-9+/_-]{24}"), re.compile("[A-Za-z0-9+/]{40}")  # words that can be of such a form
+# Characters of a URL or of a string of code that are written as their numbers, and those between them.
+ESCAPED = re.compile(
+    r"(?<![\w.~+/=@:%\\-])[\w.~+/=@:-]{0,400}+(?:(?:%|\\x|\\u00)[0-9A-Fa-f]{2}[\w.~+/=@:-]{0,400}+)+", re.ASCII
+)
+CHARACTER = re.compile(r"(?:%|\\x|\\u00)([0-9A-Fa-f]{2})|(?s:.)")
+# Words that can be of such a form.
+LONG, LONGER = re.compile("[A-Za-z0-9+/_-]{24}"), re.compile("[A-Za-z0-9+/]{40}")
+NUMBERS = re.compile(r"[%\\](?:x|u00)?[0-9A-Fa-f]{2}")
 URL_SAFE = str.maketrans("-_", "+/")
 BLANKS = re.compile(r"[\s>]+")
 DEEPEST = 2
@@ -50,10 +63,11 @@ PLAIN: tuple[Finder, ...] = (find_pem, *TOKENS, find_logins, find_assigned)
 
 
 def find_wrapped(page: Page) -> Iterator[Span]:
-    """Tokens broken over two or more lines, or by something invisible: found where the breaks are taken out."""
+    """Secrets interrupted by what nobody sees, and tokens broken over two or more lines: found without the breaks."""
     text = page.text
-    invisible = () if text.isascii() else (match.start() for match in INVISIBLE.finditer(text))
-    if gaps := sorted([*page.places(*GAPS), *invisible]):
+    if HIDDEN.search(text):
+        yield from _seen(text)
+    if gaps := page.places(*GAPS):
         yield from _across(text, (gap.span() for gap in page.matches(GAP, gaps) if gap["goes_on"] is not None))
     breaks = list(_breaks(text))
     whole = [span for find in TOKENS for span in page.found(find)] if breaks else []
@@ -83,10 +97,46 @@ def _breaks(text: str) -> Iterator[tuple[int, int, str, str]]:
                 yield last.start(), following.start(1), joint, following[1]
 
 
+class Joined:
+    """Parts of a text put together, and where each of them stood."""
+
+    __slots__ = ("_begins", "_joints", "_parts", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._parts: list[str] = []
+        self._begins, self._joints = array("q"), array("q", [0])  # where each stood, and where it ends now
+
+    def keep(self, start: int, end: int) -> None:
+        """Put the next part behind those before."""
+        self._parts.append(self._text[start:end])
+        self._begins.append(start)
+        self._joints.append(self._joints[-1] + end - start)
+
+    def found(self, finders: Iterable[Finder], parts: int = 1) -> Iterator[Span]:
+        """What reaches over that many parts at least, as it stands in the whole text."""
+        joined = Page("".join(self._parts))
+        begins, joints = self._begins, self._joints
+        for find in finders:
+            for start, end, rule in joined.found(find):
+                first, last = bisect_right(joints, start) - 1, bisect_right(joints, end - 1) - 1
+                if last - first + 1 >= parts:
+                    yield begins[first] + start - joints[first], begins[last] + end - joints[last], rule
+
+
+def _seen(text: str) -> Iterator[Span]:
+    """Secrets of the text as a reader sees it: a name, its value and a token may all be coloured, or worse."""
+    joined, at = Joined(text), 0
+    for hidden in HIDDEN.finditer(text):
+        joined.keep(at, hidden.start())
+        at = hidden.end()
+    joined.keep(at, len(text))
+    yield from joined.found((*PLAIN, find_told, find_wrapped, find_encoded))
+
+
 def _across(text: str, gaps: Iterable[tuple[int, int]]) -> Iterator[Span]:
     """Tokens of the text without those gaps that reach over one of them."""
-    parts: list[str] = []
-    begins, joints = array("q"), array("q", [0])  # of each part: where it stood, and where it ends now
+    joined = Joined(text)
 
     def keep(start: int, end: int) -> None:
         """Keep what a token over a gap can hold of the text between two: no blank, so its first and its last word."""
@@ -94,28 +144,32 @@ def _across(text: str, gaps: Iterable[tuple[int, int]]) -> Iterator[Span]:
         rest = text[blank.start() : end] if blank else ""
         last = 0 if rest[-1:].isspace() else len(rest.rsplit(None, 1)[-1]) if blank else 0
         for begin, stop in ((start, blank.end()), (end - last - 1, end)) if blank else ((start, end),):
-            parts.append(text[begin:stop])
-            begins.append(begin)
-            joints.append(joints[-1] + stop - begin)
+            joined.keep(begin, stop)
 
     at = 0
     for start, end in gaps:
         keep(at, start)
         at = end
-    if not at:
-        return
-    keep(at, len(text))
-    joined = Page("".join(parts))
-    for find in TOKENS:
-        for start, end, rule in find(joined):
-            first, last = bisect_right(joints, start) - 1, bisect_right(joints, end - 1) - 1
-            if first != last:
-                yield begins[first] + start - joints[first], begins[last] + end - joints[last], rule
+    if at:
+        keep(at, len(text))
+        yield from joined.found(TOKENS, parts=2)
 
 
 def find_encoded(page: Page) -> Iterator[Span]:
     """Base64 and hexadecimal of a text in which one of the other finders sees a secret."""
     yield from _encoded(page, DEEPEST)
+    if NUMBERS.search(page.dense):
+        yield from _escaped(page)
+
+
+def _escaped(page: Page) -> Iterator[Span]:
+    """What the finders see where the numbers of characters are those characters, as it is written."""
+    for start, end in page.tokens(ESCAPED):
+        characters = list(CHARACTER.finditer(page.text, start, end))
+        inner = Page("".join(chr(int(one[1], 16)) if one[1] else one[0] for one in characters))
+        for find in PLAIN:
+            for first, last, rule in find(inner):
+                yield characters[first].start(), characters[last - 1].end(), rule
 
 
 def _encoded(page: Page, deep: int) -> Iterator[Span]:

@@ -2,7 +2,7 @@
 
 First it is remembered, as hashes, that this is forgotten; then it goes from the notes, and only then from what is
 derived of them, so that whatever runs meanwhile brings nothing back. Claude Code's own transcripts are not memem's:
-they are named, never touched, and never read again where they were forgotten.
+they are named, never touched, and never read again where they were forgotten, whether they were archived before or not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from memem import sqlite
 from memem.app import Memem
-from memem.errors import BadInput, MememError, NotFound, StateUnavailable, VaultUnavailable
+from memem.errors import BadInput, MememError, NotFound, StateUnavailable, Unavailable, VaultUnavailable
 from memem.index.reader import index_folder
 from memem.index.schema import FILE_NAME as INDEX_FILE
 from memem.index.writer import DAMAGED
@@ -27,7 +27,7 @@ from memem.mining import playbooks
 from memem.models import Candidate, Memory
 from memem.project import find_checkout
 from memem.sources.claude_code import listed
-from memem.sources.events import Event
+from memem.sources.events import Event, record_of
 from memem.state.changes import Changes
 from memem.state.forgotten import MEMORY, RECORD, SESSION, TEXT, Forgotten
 from memem.state.purging import purge_copies, purge_logs, purge_rows
@@ -70,6 +70,7 @@ class Plan(Value):
     events: tuple[Event, ...] = ()  # of archived sessions
     mentions: tuple[str, ...] = ()  # other notes that link to one that goes, or quote it
     transcripts: tuple[str, ...] = ()  # the host's, which stay
+    passages: tuple[str, ...] = ()  # records in these that are passed over from now on
     backups: tuple[str, ...] = ()  # made before, which stay
     by_hand: int = 0  # of the notes those that a human wrote or edited
     committed: bool = False  # the vault is in a git repository, whose history stays
@@ -98,15 +99,16 @@ def plan(memem: Memem, wish: Wish) -> Plan:
     if missing:
         raise NotFound(f"no memory {', '.join(missing)}; memem list --all --history shows ids.")
     events = tuple(archived(memem.config.dir, _gone(found)))
-    transcripts = tuple(_transcripts(memem, wish))
-    if not (notes or waiting or events or (wish.whole_session and transcripts)):
+    said: dict[str, list[str]] = dict(_said(memem, found))
+    if not (notes or waiting or events or said):
         raise NotFound("nothing fits, so nothing is forgotten: memem search and memem transcripts show what there is.")
     mentions = tuple(_mentions(memem, found))
     backups = tuple(made_here(memem.config))
     return found.replace(
         events=events,
         mentions=mentions,
-        transcripts=transcripts,
+        transcripts=tuple(said),
+        passages=tuple(dict.fromkeys(record for records in said.values() for record in records)),
         backups=backups,
         by_hand=sum(memem.human_owned(item.memory) for item in notes),
         committed=bool(notes) and find_checkout(str(memem.vault.root)) is not None,
@@ -246,16 +248,33 @@ def _marks(planned: Plan) -> Iterator[tuple[str, str]]:
     if planned.wish.whole_session:
         yield SESSION, planned.wish.session
     # Forks and resumed sessions repeat records under the same ids.
-    yield from ((RECORD, event.uuid) for event in planned.events)
+    yield from ((RECORD, record_of(event)) for event in planned.events)
+    yield from ((RECORD, record) for record in planned.passages)
 
 
-def _transcripts(memem: Memem, wish: Wish) -> Iterator[str]:
-    """The host's transcripts of the session."""
-    if wish.session and wish.session.replace("-", "").isalnum():
-        for folder in memem.config.session_dirs:
-            for path, _ in listed(folder):
-                if wish.session in (Path(path).stem, Path(path).parent.parent.name):
-                    yield path
+def _said(memem: Memem, found: Plan) -> Iterator[tuple[str, list[str]]]:
+    """The host's transcripts in which something is meant, each with those records of it; none where all of it goes.
+
+    What goes by its id or origin is looked for in the sessions that it was learned in, anything else everywhere.
+    """
+    wish, gone, source = found.wish, _gone(found), memem.source()
+    sessions = {wish.session} if wish.session else {memory.source_session for memory in found.memories.values()}
+    everywhere = not (wish.session or wish.ids or wish.origin)
+    for path, about in (one for folder in memem.config.session_dirs for one in listed(folder)):
+        of_session = sessions & {Path(path).stem, Path(path).parent.parent.name}
+        if not (everywhere or of_session) or time.strftime("%Y-%m-%d", time.gmtime(about.st_mtime)) < wish.since:
+            continue
+        try:
+            head = source.head(Path(path))
+            if wish.whole_session:
+                yield path, []
+            elif not head.ours and not source.excludes(Path(path)):
+                header = Header(source="", identity="", offset=0, session=head.session)
+                read = (event for event in source.read(Path(path)) if gone(header, event))
+                if records := list(dict.fromkeys(map(record_of, read))):
+                    yield path, records
+        except (NotFound, Unavailable):
+            continue  # it went away, or nobody can read it, memem neither
 
 
 def _mentions(memem: Memem, planned: Plan) -> Iterator[str]:

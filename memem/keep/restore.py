@@ -20,7 +20,7 @@ from memem.errors import Damaged, MememError, VaultUnavailable
 from memem.keep.backup import ARCHIVE, FILES, SPOOL, STATE, VAULT
 from memem.keep.bundle import MOST_NOTE, Bundle
 from memem.models import Memory
-from memem.sources.events import Event
+from memem.sources.events import Event, record_of
 from memem.state.changes import MOST
 from memem.state.forgotten import FILE_NAME as FORGOTTEN
 from memem.state.forgotten import MEMORY, RECORD, SESSION, Forgotten
@@ -107,7 +107,7 @@ def _forget_again(memem: Memem) -> None:
 
     def gone(header: Header, event: Event) -> bool:
         names = (header.session, event.session)
-        return forgotten.holds(RECORD, event.uuid) or any(forgotten.holds(SESSION, name) for name in names)
+        return forgotten.holds(RECORD, record_of(event)) or any(forgotten.holds(SESSION, name) for name in names)
 
     archive = Archive(memem.config.dir)
     try:

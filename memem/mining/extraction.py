@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from memem.ingest.judging import is_placeholder, is_slug
+from memem.ingest.page import places
+from memem.ingest.told import FOREIGN_NAMES
 from memem.mining.chunks import Chunk, render
 from memem.mining.lessons import LONGEST, SOURCE
 from memem.models import Draft, Memory
@@ -93,6 +96,10 @@ summary: short lines on what this piece investigated, learned, completed and lea
 """
 
 
+_CALLED = re.compile(
+    rf"(?i)(?<![a-z])(?:pass(?:word|wd|phrase|code)?|pwd|pw|secret|token|credential|key|pin|{FOREIGN_NAMES})(?![a-z])"
+)
+_NEAR = 60  # characters before a value in which it is called what it is
 _WORDLY = re.compile(r"\s|^\[REDACTED|^[0-9a-f]{7,40}$|^[\d.,:/+-]+$")  # commits and numbers are none, either
 
 
@@ -176,8 +183,20 @@ def secrets(data: Mapping[str, Any], chunk: Chunk) -> tuple[str, ...]:
     """
     named = [value.strip() for value in data.get("secrets", ())[:_MOST_SECRETS]]
     fit = [value for value in named if _SHORTEST_SECRET <= len(value) <= _LONGEST_SECRET and not _WORDLY.search(value)]
-    fit = [value for value in fit if any(c.isdigit() for c in value) and not (is_placeholder(value) or is_slug(value))]
-    return tuple(dict.fromkeys(value for value in fit if any(value in turn.text for turn in chunk.turns)))
+    fit = [value for value in fit if not (is_placeholder(value) or is_slug(value))]
+    return tuple(dict.fromkeys(value for value in fit if any(_may_be_one(value, turn.text) for turn in chunk.turns)))
+
+
+def _may_be_one(value: str, text: str) -> bool:
+    """Whether a value stands in a text, and has a digit or is called a secret there."""
+    if any(char.isdigit() for char in value):
+        return value in text
+    bare = value.strip(string.punctuation)
+    return (
+        len(bare) >= _SHORTEST_SECRET
+        and not is_slug(bare)
+        and any(_CALLED.search(text, max(0, place - _NEAR), place) for place in places(value, text))
+    )
 
 
 def _target(name: str, known: Sequence[Memory]) -> str:

@@ -99,7 +99,8 @@ def weigh(text: str, index: Index) -> Prompt:
 def _pairs(text: str, words: Iterable[str]) -> frozenset[tuple[str, str]]:
     known = {root(word): word for word in words}
     said = [known[stem] for stem in map(root, terms(text)) if stem in known]
-    return frozenset(pair for pair in pairwise(said) if pair[0] != pair[1] and not _are_pieces(*pair))
+    pairs = frozenset(pair for pair in pairwise(said) if pair[0] != pair[1] and not _are_pieces(*pair))
+    return frozenset(pair for pair in pairs if not all(map(_is_common, pair)))  # any two links share "github com"
 
 
 def _are_pieces(one: str, other: str) -> bool:
@@ -212,8 +213,9 @@ def matches(prompt: Prompt, index: Index, found: Sequence[Candidate]) -> dict[in
     held: dict[int, list[str]] = {candidate.row: [] for candidate in found}
     rows = tuple(held)
     for word in prompt.information:
-        for row in index.matched(word, rows):
-            held[row].append(word)
+        if word not in prompt.unused:
+            for row in index.matched(word, rows):
+                held[row].append(word)
     return held
 
 

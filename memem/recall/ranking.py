@@ -28,6 +28,7 @@ _LINKED = 0.2  # of them, when one names the other as related
 _MOST_COMPARED = 12
 _LONGEST_STATEMENT = 600  # characters; longer notes tell more than one thing
 _TEXT = 1000
+_HEAD = 3  # letters of a word that are in its root
 # Kinds that answer a question of an intent, by the word that asks it.
 _INTENTS = (
     (("why", "warum", "pourquoi", "reason"), ("decision", "insight", "failure", "quirk")),
@@ -43,6 +44,7 @@ class Around(Value):
     text: str = ""  # the beginning of the question: the rest is pasted material
     words: frozenset[str] = frozenset()
     pairs: frozenset[tuple[str, str]] = frozenset()  # its neighbouring words, those without a topic included
+    heads: frozenset[str] = frozenset()  # what the words of these begin with
     roots: frozenset[str] = frozenset()
     newest: str = ""
     uses: Mapping[str, int] = {}
@@ -83,13 +85,19 @@ def _wording(around: Around, candidate: Candidate) -> float:
         return 0.0
     memory = candidate.memory
     said = memory.body if memory.body.startswith(memory.title) else f"{memory.title}\n{memory.body}"
-    return len(around.pairs & _pairs(said[:_TEXT])) / len(around.pairs)
+    beside = frozenset(pairwise(_stems(said[:_TEXT], around.heads)))  # in either order: a question turns them around
+    return sum(pair in beside or pair[::-1] in beside for pair in around.pairs) / len(around.pairs)
+
+
+def _stems(text: str, heads: frozenset[str]) -> list[str]:
+    """The words of a text without their endings; "" for those that do not begin as one of the question does."""
+    # Of every candidate, and a root begins as its word does, which is quicker to look at.
+    return [root(word) if word[:_HEAD] in heads else "" for word in terms(text)]
 
 
 def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    """Neighbouring words of a text, in either order: a question turns them around."""
-    words = [root(word) for word in terms(text)]
-    return frozenset((min(pair), max(pair)) for pair in pairwise(words))
+    stems = map(root, terms(text))
+    return frozenset((min(pair), max(pair)) for pair in pairwise(stems))
 
 
 def _subject(around: Around, candidate: Candidate) -> float:
@@ -157,11 +165,13 @@ def rank(
     best_words = max(candidate.score for candidate in found) or 1.0
     best_evidence = max(*(evidence[candidate.row].score for candidate in found), 1e-9)
     text = query.text[:_TEXT]
+    pairs = _pairs(text)
     around = Around(
         query=query,
         text=text,
         words=frozenset(query_terms(text).words),
-        pairs=_pairs(text),
+        pairs=pairs,
+        heads=frozenset(stem[:_HEAD] for pair in pairs for stem in pair),
         roots=frozenset(map(root, query_terms(text).words)),
         newest=max(candidate.memory.updated for candidate in found),
         uses=uses,

@@ -272,7 +272,13 @@ def _body(candidate: Candidate) -> str:
     memory = candidate.memory
     facts = ", ".join((memory.kind, f"from {memory.trust}", _day(memory.updated)))
     why = f"; {cut(one_line(quoted(candidate.reasons[0])), _LONGEST_REASON)}" if candidate.reasons else ""
-    return "\n".join([f"[{_id8(memory)}] {one_line(quoted(memory.title))} ({facts}{why})", *_quote_body(memory)])
+    title = "" if _begins_with_title(memory) else f"{one_line(quoted(memory.title))} "
+    return "\n".join([f"[{_id8(memory)}] {title}({facts}{why})", *_quote_body(memory)])
+
+
+def _begins_with_title(memory: Memory) -> bool:
+    """Whether the body tells the title anyway, as it does where nobody gave one: every token is the user's."""
+    return memory.body != memory.title and memory.body.startswith(memory.title.removesuffix(" …"))
 
 
 def _id8(memory: Memory) -> str:

@@ -37,7 +37,8 @@ def for_prompt(index: Index, query: Query, vault: str, shown: Shown, uses: Uses 
     silence. `uses` tells how often memories helped.
     """
     found, evidence = sifted(query.text, index, query.scope)
-    return _unseen(query, vault, shown, rank(query, found, evidence, uses([item.memory.id for item in found])))
+    ranked = rank(query, found, evidence, uses([item.memory.id for item in found]))
+    return _unseen(query, vault, shown, ranked, steps.PROMPT_STEPS)
 
 
 def for_file(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
@@ -54,7 +55,7 @@ def for_file(index: Index, query: Query, vault: str, shown: Shown) -> Slice:
         # Files share the words of their folders and endings: the words alone are no evidence.
         if candidate.row not in known and names(f"{candidate.memory.title}\n{candidate.memory.body}", path):
             found.append(candidate)
-    return _unseen(query, vault, shown, found)
+    return _unseen(query, vault, shown, found, steps.GIVEN_STEPS)
 
 
 def close_to(index: Index, query: Query) -> list[Candidate]:
@@ -75,7 +76,7 @@ def for_agent(index: Index, query: Query, vault: str, fitting: Sequence[str]) ->
     ids = [memory for memory in fitting if memory not in known]
     found = index.notes(f"id IN ({','.join('?' * len(ids))})", ids) if ids else []
     found.sort(key=lambda candidate: ids.index(candidate.memory.id))
-    found = steps.run(Occasion(query=query, vault=vault), found, steps.PROMPT_STEPS)
+    found = steps.run(Occasion(query=query, vault=vault), found, steps.GIVEN_STEPS)
     kept = {candidate.row for candidate in steps.within_budget(Occasion(query=query), [*pinned, *found])}
     return Slice(
         query=query,
@@ -145,9 +146,9 @@ def _ranked(index: Index, query: Query, found: list[Candidate], uses: Uses) -> l
     return rank(query, found, evidence, uses([candidate.memory.id for candidate in found]))
 
 
-def _unseen(query: Query, vault: str, shown: Shown, found: list[Candidate]) -> Slice:
+def _unseen(query: Query, vault: str, shown: Shown, found: list[Candidate], way: tuple[steps.Step, ...]) -> Slice:
     if found:
-        found = steps.run(Occasion(query=query, vault=vault, shown=shown(found)), found, steps.PROMPT_STEPS)
+        found = steps.run(Occasion(query=query, vault=vault, shown=shown(found)), found, way)
     return Slice(query=query, found=tuple(found))
 
 

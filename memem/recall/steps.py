@@ -16,12 +16,21 @@ if TYPE_CHECKING:
     Step = Callable[["Occasion", list[Candidate]], list[Candidate]]
 
 
+_OF_BEST = 0.4  # of its score: with 0.5 a served prompt in forty loses the note that it needed
+
+
 class Occasion(Value):
     """What the steps may look at besides the candidates."""
 
     query: Query
     vault: str = ""  # the memem folder, to check notes against their files; "" trusts the index
     shown: Mapping[str, str] = {}  # memory id → etag of what the session has seen
+
+
+def near_best(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without those that fit far worse than the best: they share some of its words, and are seldom what is needed."""
+    least = max((candidate.score for candidate in found), default=0.0) * _OF_BEST
+    return [candidate for candidate in found if candidate.score >= least]
 
 
 def live(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
@@ -131,10 +140,10 @@ def within_budget(occasion: Occasion, found: list[Candidate]) -> list[Candidate]
     return kept
 
 
-PROMPT_STEPS: tuple[Step, ...] = (
-    live, readable, not_archival, trusted, one_version, distinct, said_anew, unseen, on_disk, within_limit,
-    within_budget,
-)  # fmt: skip
+_TO_VOLUNTEER: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, said_anew)
+_TO_SHOW: tuple[Step, ...] = (unseen, on_disk, within_limit, within_budget)
+PROMPT_STEPS: tuple[Step, ...] = (*_TO_VOLUNTEER, near_best, *_TO_SHOW)
+GIVEN_STEPS: tuple[Step, ...] = (*_TO_VOLUNTEER, *_TO_SHOW)  # chosen by a file or a task, not by score
 SEARCH_STEPS: tuple[Step, ...] = (live, in_scope, distinct, within_limit)
 HISTORY_STEPS: tuple[Step, ...] = (valid_then, in_scope, distinct, within_limit)
 SESSION_STEPS: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, on_disk)

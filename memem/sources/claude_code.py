@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from memem.dates import seconds
 from memem.errors import NotFound, Unavailable
 from memem.off import is_off, stretches
-from memem.sources.events import Event
+from memem.sources.events import Event, record_of
 from memem.sources.excluded import Excluded
 from memem.sources.lines import decoded
 from memem.sources.records import Decoder, Recent, Record
@@ -113,7 +113,7 @@ class ClaudeCode:
         private = stretches(self._state, session) if self._state else []
 
         def passed_over(event: Event) -> bool:
-            if self._forgotten("record", event.uuid):
+            if self._forgotten("record", record_of(event)):
                 return True
             at = seconds(event.at) if private else None
             return bool(private) and (at is None or any(began <= at <= ended for began, ended in private))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from memem.value import Value
+
+_BEGINNING = 500  # characters, which every reader takes whole
 
 HUMAN = ("prompt", "feedback", "answer")  # the kinds whose text is a human's own words
 
@@ -32,6 +35,14 @@ class Event(Value):
     tool: str = ""
     failed: bool = False
     agent: str = ""  # id of the sub-agent, empty for the main thread
+
+
+def record_of(event: Event) -> str:
+    """What the record of an event is known by: its uuid, or a hash of how a text begins that has none."""
+    if event.uuid:
+        return event.uuid
+    said = "\0".join((event.session, event.kind, event.text[:_BEGINNING]))
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
 
 
 class Source(Protocol):

@@ -17,7 +17,8 @@ from memem import sqlite
 from memem.errors import LeaseLost, NotFound
 from memem.value import Value
 
-SESSION, PART, PLAYBOOK = "session", "part", "playbook"  # kinds: a transcript, a piece of one, a project's page
+# Kinds: a transcript, a piece of one, a project's page, and what was learned to be a secret, to be taken out.
+SESSION, PART, PLAYBOOK, CLEAR = "session", "part", "playbook", "clear"
 PENDING, RUNNING, DONE, DEAD = "pending", "running", "done", "dead"
 LEASE_SECONDS = 900.0
 MOST_ATTEMPTS = 5

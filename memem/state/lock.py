@@ -107,16 +107,16 @@ def end(running: Owner) -> None:
 
 def stop(folder: str, seconds: float = 15.0) -> bool:
     """Ask the miner to end and wait for it; whether nobody holds the lock now."""
-    running = owner(folder)
-    if running is None:
-        return True
-    end(running)
+    asked: set[int] = set()
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if owner(folder) is None:
-            return True
+    while (running := owner(folder)) is not None:
+        if running.pid not in asked:  # one that is just beginning has not written down yet which process it is
+            end(running)
+            asked.add(running.pid)
+        if time.monotonic() >= until:
+            return False
         time.sleep(0.05)
-    return False
+    return True
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -355,3 +355,11 @@ def test_settled_files_are_told_with_whatever_their_names_hold(index):
     for name in names:
         index.put(Entry(path=name, etag="1-2-3-4", hash="", read_ns=1, settled=True), memory(name))
     assert index.settled() == dict.fromkeys(names, "1-2-3-4")
+
+
+def test_ids_that_notes_have_are_told_from_the_others_however_many_there_are(index, monkeypatch):
+    monkeypatch.setattr("memem.index.writer.MOST_BOUND", 2)
+    for number in range(3):
+        index.put(entry(f"{number}.md"), memory("Redis", id=f"id-{number}"))
+    assert index.held(["gone", "id-2", "ID-0", "id", "id-1"]) == ["id-2", "ID-0", "id-1"]
+    assert index.held([]) == []

@@ -240,6 +240,12 @@ def test_the_title_is_the_first_sentence(desk, content):
     assert "\n" not in title
 
 
+def test_an_exclamation_is_no_title(desk):
+    said = "Not local time! Always store timestamps as UTC. The marina's time zone is for people."
+    assert desk.save(said).memory.title == "Not local time! Always store timestamps as UTC."
+    assert desk.save("UTC. Nothing else").memory.title == "UTC. Nothing else"
+
+
 def test_a_long_first_sentence_is_cut(desk):
     title = desk.save("word " * 500).memory.title
     assert len(title) <= LONGEST_TITLE

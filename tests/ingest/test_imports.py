@@ -84,6 +84,45 @@ def test_a_long_text_becomes_several_notes_that_hold_all_of_it(tmp_path):
     assert " ".join(draft.content for draft in found).split() == words
 
 
+def test_what_nobody_reads_is_left_out_and_said_so(tmp_path):
+    image = "data:image/png;base64," + "iVBORw0KGgo" * 1000
+    path = written(tmp_path, "a.md", f"# Pier\n\nThe harbor pier is open.\n\n![x]({image})\n\nIt closes at nine.")
+    (draft,) = drafts(path)
+    assert draft.content.startswith("The harbor pier is open.") and draft.content.endswith("It closes at nine.")
+    assert len(draft.content) < 200 and "characters without a blank" in draft.content
+    assert "1 pieces of more than 5000 characters" in reasons(path)["a.md"]
+    assert drafts(written(tmp_path, "b.md", image)) == []
+    japanese = "港の桟橋は朝九時に開く。" * 1000  # a script without blanks is text
+    assert sum(len(draft.content) for draft in drafts(written(tmp_path, "c.md", japanese))) == len(japanese)
+
+
+@pytest.mark.parametrize("before", range(4960, 5060, 7))
+def test_s1_no_cut_parts_a_secret_from_what_it_is_known_by(tmp_path, before):
+    password = "Zx7-" + "Sommer-2024"
+    path = written(tmp_path, "a.md", "harbor " * (before // 7) + f"and its password is {password}. " + "pier " * 2000)
+    assert len(drafts(path)) > 2
+    assert not [draft for draft in drafts(path) if password in draft.content]
+
+
+def test_s1_secrets_of_a_long_list_are_known_by_its_head(memem, vault, home):
+    values = [f"c2VjcmV0LW51bWJlci0{number:04}" for number in range(400)]
+    data = "\n".join(f"  entry-{number}: {value}" for number, value in enumerate(values))
+    path = written(Path(home.dir).parent, "a.txt", f"apiVersion: v1\nkind: Secret\ndata:\n{data}\n")
+    found = list(memem.import_from(str(path), dry_run=False))
+    assert len(found) > 1 and found[0].outcome.redacted == ("kubernetes",)
+    held = b"".join(vault.snapshot().values())
+    assert not [value for value in values if value.encode() in held]
+
+
+@pytest.mark.parametrize("middle", ["\n## Harbor\n\nTheir words\n\n## Pier\n\n", "Their words " * 2000])
+@pytest.mark.parametrize("name", ["a.md", "a.txt"])
+def test_private_words_of_a_file_are_left_out_wherever_it_is_cut(tmp_path, name, middle):
+    text = f"Before it all.\n\n<private>\nThe first{middle}The last\n</private>\n\nBehind it all."
+    found = " ".join(f"{draft.title} {draft.content}" for draft in drafts(written(tmp_path, name, text)))
+    assert "Before it all." in found and "Behind it all." in found
+    assert "Their words" not in found and "The last" not in found and "Harbor" not in found
+
+
 def said(role, text):
     return {"author": {"role": role}, "content": {"parts": [text]}}
 
@@ -198,6 +237,9 @@ aliases = "".join(f"a{n}: &b{n} [*a, *a]\\n" for n in range(99))
 (folder / "tag.md").write_text("---\\ntitle: !!python/object/apply:os.system [touch pwned]\\n---\\nText of it")
 (folder / "head.md").write_text(("#" * 6 + " x\\n") * 100_000)
 (folder / "fence.md").write_text("```\\n" * 200_000)
+(folder / "word.md").write_text("a" * 3_800_000)
+(folder / "key.md").write_text('password="' * 300_000)
+(folder / "blank.md").write_text("# a" + " #" * 500_000 + "x")
 start = time.process_time()
 try:
     done = list(read(folder))

@@ -95,6 +95,8 @@ def test_tokens_are_found_in_the_long_words_only(text: str) -> None:
         assert likely(text, list(page.tokens(pattern))) == likely(text, searched(pattern, text))
     for form, _ in wrapped.FORMS:
         assert list(page.tokens(form)) == searched(form, text)
+    written = [(start, end) for start, end in searched(wrapped.ESCAPED, text) if end - start >= 20]
+    assert set(written) <= set(page.tokens(wrapped.ESCAPED))
 
 
 @settings(deadline=None)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from memem.errors import NotReady
 from memem.ingest import shapes
 from memem.ingest.secrets import redact
+from memem.text import clean
 
 ALPHANUMERIC = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
@@ -51,6 +52,10 @@ TOKENS = {
     "azure": fake(3) + "8" + "Q~" + fake(34),
     "huggingface": "h" + "f_" + fake(34),
     "digitalocean": "dop" + "_v1_" + fake(64, HEX),
+    "cloudflare": "cf" + "ut_" + fake(48),
+    "runpod": "rp" + "a_" + fake(44, UPPER),
+    "vault-legacy": "s" + "." + fake(24),
+    "blob": "vercel_blob" + "_rw_" + fake(16) + "_" + fake(30),
     "jwt": JWT,
 }
 ASSIGNMENTS = (
@@ -85,6 +90,11 @@ ASSIGNMENTS = (
     "the API key for staging is {}",
     "token → {}",
     "tokens = ['a', '{}']",
+    "acme_token = '''{}'''",
+    'acme_token = """{}"""',
+    '"{{\\"a\\": {{\\\\\\"token\\\\\\": \\\\\\"{}\\\\\\"}}}}"',
+    "acme_token: !!str {}",
+    "gh secret set ACME --body {}",
 )
 PLAIN = (
     "password must be at least 12 characters",
@@ -120,6 +130,23 @@ PLAIN = (
     "token1: xoxp-1234567890, token3: xox" + "p-1234-1234-1234-" + fake(32, HEX),
     "xoxp-1234567890 and token: GR134894112312312312312312312",
     "sentry: " + fake(40, HEX) + ", datadog.url: https://app.datadoghq.com/x",
+    'i18n: { password: "Passwort", token: "Zugangstoken" }',
+    '"password": "Mot de passe oublié ?", "Password": "Passwort vergessen?", "password": "请输入您的密码"',
+    '"password": "Введите пароль", "password": "パスワードを入力", "password": "Contraseña nueva"',
+    "var token=e.token||t.getToken(),n=r(17)",
+    "sentry: https://" + fake(32, HEX) + "@o123.ingest.us.sentry.io/456",
+    "'password' => 'required|string|min:8|confirmed'; Password: required|string|min:8",
+    "--- PASS: TestToken2 (0.00s)\nfirst pass: 12.5ms",
+    "for token in tokens:\n    tokens.extend(reversed([token[::-1]]))",
+    "authorization = authorization[1].encode('ascii')",
+    ":type passphrase: :py:data:`None`",
+    'key = r"{}\\{:0.1f}\\VC\\VC_OBJECTS_PLATFORM_INFO\\Win32"',
+    'CHALLENGE_PASSWORD: "challengePassword", HAS_PSK_TLSv1_3: cryptography_has_psk_tlsv13',
+    "echo $TOKEN | docker login ghcr.io -u me --password-stdin; echo hello | sudo tee /etc/motd",
+    'sqlplus /nolog; sqlplus me/$PASS@db; openssl enc -k "$KEY"; s.someVeryLongNameOfOneField',
+    "a \x1b[32mpassword\x1b[0m is \x1b[1mneeded\x1b[0m here",
+    "q=caf%C3%A9%20au%20lait%20et%20des%20croissants and \\x1b[0m and \\u00e9t\\u00e9",
+    "   1\t-----BEGIN " + "PRIVATE KEY----- is how such a file starts",
     "| token | the id of a session, as text |\n| password | at least 8 characters |",
     "NUGET_API_KEY   2025-01-20T04:03:30Z",
     "",
@@ -178,6 +205,20 @@ def test_assigned_value_is_replaced_and_its_name_kept(assignment: str) -> None:
         'login("admin", "|Sommer2024!x|")',
         "passwords:\n  - |Sommer2024!x|\n",
         "apiVersion: v1\nkind: Secret\ndata:\n  db: |U29tbWVyMjAyNCF4|\n",
+        "smtp_pw: |Sommer2024!x|",
+        "dbpass=|Sommer2024!x|",
+        'psk="|Sommer2024!x|"',
+        "keytool -storepass |Sommer2024!x| -list",
+        "creds: admin:|Sommer2024!x|",
+        "echo '¦Sommer2024!x¦' | sudo -S ls",
+        'echo "¦admin:Sommer2024!x¦" | chpasswd',
+        "htpasswd -b users me |Sommer2024!x|",
+        "requirepass |Sommer2024!x|",
+        "openssl enc -aes-256-cbc -k |Sommer2024!x|",
+        "sqlplus me/|Sommer2024!x|@db",
+        "jdbc:oracle:thin:me/|Sommer2024!x|@//db:1521/X",
+        "net use Z: //s/x /user:me |Sommer2024!x|",
+        "password = '|it''s Sommer2024!x|'",
         "seed phrase: |abandon ability able about above absent absorb abstract absurd abuse access accident|",
     ],
 )
@@ -257,6 +298,42 @@ def test_assigned_value_goes_on_in_the_next_line(joint: str) -> None:
 def test_token_with_something_invisible_inside_is_found(gap: str) -> None:
     token = TOKENS["github"]
     assert redact(f"see {token[:9]}{gap}{token[9:]} there").text == "see [REDACTED:github] there"
+
+
+@pytest.mark.parametrize(
+    "line", ["{number:6}\t{line}", "{number:5}→{line}", "{number}:{line}", "keys/id.pem:{number}:{line}", "+{line}"]
+)
+def test_key_block_is_found_whatever_a_program_puts_before_its_lines(line: str) -> None:
+    block = "\n".join(line.format(number=at, line=part) for at, part in enumerate(PEM.split("\n"), start=9))
+    redacted = redact(f"before\n{block}\nafter").text
+    assert redacted.startswith("before\n") and redacted.endswith("[REDACTED:private-key]\nafter")
+    rest = "\n".join(block.split("\n")[1:])
+    assert redact(f"a line of prose\n{rest}\nmore").text == "a line of prose\n[REDACTED:private-key]\nmore"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[34;1mtoken\x1b[0m: \x1b[32m{}\x1b[0m",
+        '\x1b[1m"password"\x1b[0m\x1b[1;39m:\x1b[0m \x1b[0;32m"{}"\x1b[0m',
+        "pass\u200bword: {}",
+        "the api key\u2060 for staging is {}",
+        "Authorization: \x1b[1mBearer {}",
+    ],
+)
+def test_what_a_terminal_or_nobody_sees_does_not_part_a_name_from_its_value(text: str) -> None:
+    redacted = redact(text.format(VALUE) + " there").text
+    assert VALUE not in redacted and clean(redacted).endswith(" there")
+    assert clean(redacted).startswith(clean(text.split("{}", maxsplit=1)[0])[:5])
+
+
+@pytest.mark.parametrize("escape", ["%{:02X}", "\\x{:02x}", "\\u00{:02x}"])
+def test_token_written_as_numbers_is_found(escape: str) -> None:
+    token = TOKENS["github"]
+    everything = "".join(escape.format(ord(char)) for char in token)
+    for written in (everything, token.replace("_", escape.format(ord("_"))), f"a%3D{everything}"):
+        redacted = redact(f"see {written} there").text
+        assert redacted.removeprefix("see ").removeprefix("a%3D") == "[REDACTED:github] there"
 
 
 def test_key_block_that_lost_its_front_is_found() -> None:
@@ -393,6 +470,7 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
             "AKIA" * 5,
         ),
         *("secret='<", "password is ", "BUNDLE_A: a:", "redis-cli "),
+        *("a\x1b[", "\x1b", "a\u200bb", "%41", "\\x41", "echo a | ", "htpasswd -b ", "sqlplus a/", "pw=", "s.a1b2"),
     ],
 )
 def test_time_grows_with_the_length_of_the_text_only(unit: str) -> None:

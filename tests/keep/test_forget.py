@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -172,6 +173,58 @@ def test_what_holds_all_words_goes_and_nothing_else(memem, save, session, home):
     assert memem.get([two.id])[1]
     assert held(home.dir, "zorblaxctl") == []
     assert memem.transcripts("weather", everywhere=True).passages
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"query": "falcon BARN"},
+        {"session": SESSION, "query": "zorblaxctl"},
+        {"since": "2026-01-01", "query": "falcon barn"},
+    ],
+)
+def test_what_was_never_archived_is_passed_over_from_then_on(memem, session, home, opened, wish):
+    path = session()
+    before = path.read_bytes()
+    planned = plan(memem, Wish(**wish))
+    assert (len(planned.passages), planned.transcripts) == (1, (str(path),))
+    assert carry_out(memem, planned) == []
+    for again in (memem, opened()):
+        assert again.transcripts("zorblaxctl", everywhere=True).passages == ()
+        assert again.transcripts("weather", everywhere=True).passages
+        assert learned(again, path) == []
+    assert held(home.dir, "zorblaxctl") == held(home.memory_root, "zorblaxctl") == []
+    assert path.read_bytes() == before, "the transcript is the host's"
+
+
+def test_a_memory_s_words_in_a_session_that_was_never_archived_are_passed_over(memem, session, home):
+    path = session(SESSION, f"Please note: {FALCON}.", "And please look at the weather, too.")
+    memory = memem.save(Draft(content=FALCON, source_session=SESSION)).memory
+    forget(memem, ids=(memory.id,))
+    assert learned(memem, path) == []
+    assert memem.transcripts("weather", everywhere=True).passages
+    assert held(home.dir, "zorblaxctl") == []
+
+
+def test_words_of_a_record_without_an_id_are_passed_over(memem, session, home):
+    path = session(SESSION, "And please look at the weather, too.")
+    waiting = {"type": "queue-operation", "operation": "enqueue", "content": FALCON, "sessionId": SESSION}
+    path.write_bytes(line(waiting) + path.read_bytes())
+    assert memem.transcripts("zorblaxctl", everywhere=True).passages
+    forget(memem, query="zorblaxctl")
+    learned(memem, path)
+    assert memem.transcripts("zorblaxctl", everywhere=True).passages == ()
+    assert memem.transcripts("weather", everywhere=True).passages
+    assert held(home.dir, "zorblaxctl") == []
+
+
+def test_excluded_and_older_transcripts_are_not_read(memem, session, home):
+    path = session()
+    os.utime(path, (1e9, 1e9))
+    with pytest.raises(NotFound):
+        plan(memem, Wish(query="falcon", since="2026-01-01"))
+    with pytest.raises(NotFound):
+        plan(memem, Wish(query="falcon weather"))
 
 
 def test_by_day_and_by_origin(memem, save, home):
@@ -345,5 +398,11 @@ def test_the_command_shows_first_what_goes(tmp_path):
     assert done.stdout.endswith("Forgotten.\n"), done
     assert list(home.notes.glob("*.md")) == []
     assert held(home.state, "zorblaxctl") == []
+    transcript = home.root / ".claude" / "projects" / "-work" / f"{SESSION}.jsonl"
+    transcript.parent.mkdir(parents=True)
+    transcript.write_bytes(line(user(f"From now on: {FALCON}.", sessionId=SESSION)))
+    told = home.run("forget", "--query", "zorblaxctl", "--yes").stdout
+    assert f"1 passages of transcripts, which are passed over from now on\nstays: {transcript}\n" in told
+    assert "delete them yourself" in told and transcript.exists()
     assert home.run("forget", "--yes").returncode == 2
     assert home.run("forget", memory.id[:8], "--yes").returncode == 3

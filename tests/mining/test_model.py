@@ -160,15 +160,27 @@ def test_what_the_model_takes_for_a_secret_is_redacted_sealed_and_remembered(
 
 
 @pytest.mark.parametrize(
+    "said_as", ["the password of the pier, {}, is old", "mit dem Passwort geht es, {} nämlich", "key to it all, {}"]
+)
+def test_a_password_without_a_digit_is_one_where_it_is_called_so(
+    memem: Memem, mined: Any, session: Path, said_as: str
+) -> None:
+    write(session, user(said_as.format("Barn&Owl!")), append=True)
+    mined(Scripted(said(LESSON) | {"secrets": ["Barn&Owl!"]}))
+    assert memem.redactor("and Barn&Owl! again").text == "and [REDACTED:model] again"
+
+
+@pytest.mark.parametrize(
     "claimed",
     ["Tidepay", "delivers", "every webhook twice", "harbor-2024-plans", "src/app2/main.py", "2026-11-21T10:00:00Z",
-     "0c9e2a0f4915", "not-in-the-session-7Q!x", "a1", "[REDACTED:github]1"],
+     "0c9e2a0f4915", "not-in-the-session-7Q!x", "a1", "[REDACTED:github]1", "`harbor`", "Barn&Owl!", "(whatever)"],
 )  # fmt: skip
 def test_a_hostile_session_cannot_have_its_words_redacted(
     memem: Memem, mined: Any, session: Path, claimed: str
 ) -> None:
     text = (
         "Tidepay delivers every webhook twice, harbor-2024-plans src/app2/main.py 2026-11-21T10:00:00Z 0c9e2a0f4915 a1"
+        " Barn&Owl! of the band, and then long after it the key of it all, `harbor` (whatever)"
     )
     write(session, user(f"{text} a1 [REDACTED:github]1"), append=True)
     mined(Scripted(said(LESSON) | {"secrets": [claimed] * 30}))

@@ -171,9 +171,23 @@ def test_words_repeated_apart_from_each_other_cost_no_more_than_their_number() -
     assert time.process_time() - started < 0.3
 
 
+def test_two_links_to_one_site_have_nothing_in_common() -> None:
+    note = memory(1, "The handbook lives at https://github.com/harbor/handbook and is printed nightly")
+    index = filled(note, others=3)
+    assert found(index, "see https://github.com/rails/rails/pull/17") == []
+    assert found(index, "look at https://www.github.com/other/repo/issues/3") == []
+    assert found(index, "where is https://github.com/harbor/handbook printed") == [note.id]
+
+
+def test_two_files_have_nothing_in_common_by_their_root_and_kind() -> None:
+    note = memory(1, "Report errors of the crane to src/api/handlers/errors.ts")
+    assert found(filled(note), "what is in src/index.ts?") == []
+    assert found(filled(note), "src/api/handlers/users.ts throws") == [note.id]
+
+
 def test_parts_of_a_number_are_no_pair() -> None:
     index = filled(memory(1, "The project builds with Go 1.26.2"))
-    assert weigh("implement 1, 26 and 2", index).pairs == {("implement", "1")}
+    assert weigh("crane 1, 26 and 2", index).pairs == {("crane", "1")}
 
 
 def test_pieces_of_one_word_are_no_pair() -> None:

@@ -199,3 +199,13 @@ def test_saved_note_is_named_with_what_it_replaces() -> None:
     assert "00000001" in text
     assert "00000002" in text
     assert "aws" in text
+
+
+def test_a_title_that_the_body_begins_with_is_not_told_twice() -> None:
+    said = "The redis staging tunnel is down every Sunday. It is restarted by hand."
+    for title in ("The redis staging tunnel is down every Sunday.", "The redis staging …"):
+        block = render.prompt_block(sliced(said, title=title))
+        assert block.count("The redis staging") == 1
+        assert f"\n> {said}\n" in block
+    assert "[00000000] Sundays (" in render.prompt_block(sliced(said, title="Sundays"))
+    assert f"[00000000] {said} (" in render.prompt_block(sliced(said, title=said))

@@ -55,6 +55,23 @@ def test_history_archive_guesses_and_foreign_words_are_never_volunteered(fields:
     assert slices.for_session(index, query(), "").ids == [tunnel(2).id]
 
 
+def test_what_fits_far_worse_than_the_best_is_not_volunteered_beside_it() -> None:
+    best = memory(1, "The redis staging tunnel is down every Sunday")
+    worse = memory(2, "The staging of the opera was moved, and the tunnel behind it is wet and dark")
+    asked = query("why is the redis staging tunnel down on Sunday?")
+    alone, both = filled(worse), filled(best, worse)
+    assert slices.for_prompt(alone, asked, "", nothing).ids == [worse.id]
+    assert slices.for_prompt(both, asked, "", nothing).ids == [best.id]
+    assert slices.for_prompt(both, asked, "", lambda _: {best.id: "0"}).ids == [], "nor once the best was seen"
+
+
+def test_notes_of_a_file_stand_beside_better_wording() -> None:
+    close = memory(1, "Renew it yearly", paths=("api/tunnel.py",))
+    named = memory(2, "api/tunnel.py opens the redis tunnel of the api")
+    asked = query("", paths=("api/tunnel.py",))
+    assert slices.for_file(filled(close, named), asked, "", nothing).ids == [close.id, named.id]
+
+
 def test_no_more_than_the_limit_are_volunteered() -> None:
     sides = "north crane and buoy, south ferry and quay, east winch and mast, west keel and hull".split(", ")
     notes = [memory(at, f"Redis staging tunnel: {side} of it need two days") for at, side in enumerate(sides)]
@@ -99,7 +116,7 @@ def test_whatever_a_slice_holds_is_rendered(tmp_path: Path) -> None:
         ):
             assert utf16_length(block) <= min(budget, HOST_LIMIT)
             shown = found.pinned if found is start else found.found
-            assert all(f"[{item.memory.id8}] redis" in block for item in shown), budget
+            assert all(f"[{item.memory.id8}] (note" in block for item in shown), budget
             assert all(block.count(f"> {item.memory.id8[-1]}\n") for item in shown[1:2]), budget
 
 

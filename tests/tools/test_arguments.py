@@ -27,6 +27,7 @@ SCHEMA: dict[str, Any] = {
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,  # the usual 100 take four times as long
 )
 
 
