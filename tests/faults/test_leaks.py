@@ -251,6 +251,30 @@ def test_s1_no_secret_reaches_a_file_or_a_model_whatever_way_it_comes_in(tmp_pat
     assert turn_on(str(home.state), SESSION) is False
 
 
+@pytest.mark.parametrize(
+    "said_so",
+    [
+        "We always deploy the harbor with the token below.\n\nToken:\n{}\nNever commit it to the repository.",
+        "We always deploy the harbor with the key of the table.\n\n| token | use |\n| {} | deploy |\n| token | {} |",
+    ],
+)
+def test_s1_a_sentence_that_is_learned_alone_takes_no_secret_along(tmp_path: Path, said_so: str) -> None:
+    home = Home(tmp_path)
+    home.welcomed()
+    secret = drawn("sentence", 32)
+    path = home.root / ".claude" / "projects" / "-harbor" / f"{SESSION}.jsonl"
+    path.parent.mkdir(parents=True)
+    write(path, user(said_so.replace("{}", secret), cwd=str(home.project)), agent("Understood."))
+    memem = home.open()
+    (mined,) = Miner(memem).mine([str(path)])
+    memem.close()
+    assert mined.new
+    held = [
+        file for file in home.root.rglob("*") if file.is_file() and secret.lower() in str(file.read_bytes()).lower()
+    ]
+    assert held == [path]
+
+
 @pytest.mark.parametrize("refusing", ["a prose answer", "an error"])
 def test_s1_what_a_server_says_reaches_no_reason_and_no_log(tmp_path: Path, refusing: str) -> None:
     home = Home(tmp_path)
