@@ -70,10 +70,12 @@ def compare(new: str, old: str) -> str:
     if not _other_subject(a, b, changes) and over.rejects(new, a, b):
         return CORRECTION
     # A reason that was added or exchanged does not make it another statement.
-    short, former = read(_stated(new)), read(_stated(old))
-    differs = (short.tokens, former.tokens) != (a.tokens, b.tokens)
-    if differs and _version(short, former, differences(short, former), told) == CORRECTION:
-        return CORRECTION
+    short = read(_stated(new))
+    if _may_share(short, b):
+        former = read(_stated(old))
+        differs = (short.tokens, former.tokens) != (a.tokens, b.tokens)
+        if differs and _version(short, former, differences(short, former), told) == CORRECTION:
+            return CORRECTION
     common = len(a.words & b.words)
     akin = common >= 2 and common >= _AKIN * min(len(a.words), len(b.words))
     return RELATED if whole == RELATED or akin else DIFFERENT
@@ -128,6 +130,12 @@ def _version(a: Statement, b: Statement, changes: list[Change], told: bool) -> s
         for change in changes
     )
     return CORRECTION if not joints and _corrects(swaps, b, told) else RELATED
+
+
+def _may_share(a: Statement, b: Statement) -> bool:
+    """Whether a text can be a correction of another, or of its beginning: seen before that is read and compared."""
+    known = frozenset(b.tokens)
+    return a.tokens[:1] == b.tokens[:1] or sum(map(known.__contains__, a.tokens)) >= _SHARED * len(a.tokens)
 
 
 def _corrects(swaps: list[Change], old: Statement, told: bool) -> bool:

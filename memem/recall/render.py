@@ -27,6 +27,7 @@ _FRAMES = (
 )
 _OWN = ("user", "agent")
 _SUMMARY = 400
+_LONGEST_SHOWN = 120  # characters of a title
 
 
 def quoted(text: str) -> str:
@@ -54,11 +55,19 @@ def body_size(candidate: Candidate) -> int:
 
 def index_line(memory: Memory) -> str:
     """One memory in about 50 tokens: `[id8] L<n> title — snippet`, with its origin if that is not the user or agent."""
-    title = one_line(quoted(memory.title))
-    body = one_line(quoted(memory.body))
-    snippet = cut(body.removeprefix(title.removesuffix(" …")).lstrip(" .:—-"), _SNIPPET)
     origin = "" if memory.trust in _OWN else f" (from {memory.trust})"
-    return f"[{_id8(memory)}] L{memory.layer}{origin} {cut(title, 120)}" + (f" — {snippet}" if snippet else "")
+    named = _title_and(cut(memory.title, _LONGEST_SHOWN), memory.body, _SNIPPET)
+    return f"[{_id8(memory)}] L{memory.layer}{origin} {named}"
+
+
+def _title_and(title: str, text: str, most: int) -> str:
+    """A title, and as much of what follows it in the text; one that was cut out of its sentence is taken up again."""
+    title, text = one_line(quoted(title)), one_line(quoted(text))
+    begun = title.removesuffix(" …")
+    rest = cut(text.removeprefix(begun).lstrip(" .:—-"), most)
+    if rest and begun != title and text.startswith(begun):
+        return f"{begun} {rest}"
+    return f"{title} — {rest}" if rest else title
 
 
 def explained(found: Slice) -> str:
@@ -159,12 +168,10 @@ def timeline(anchor: Memory, before: Sequence[Memory], after: Sequence[Memory], 
 def item_line(item: Item) -> str:
     """One item of an Active Memory Slice: `- [id8] title — summary [why]`."""
     memory = item.memory
-    title = one_line(quoted(item.title))
-    summary = cut(one_line(quoted(item.text)).removeprefix(title.removesuffix(" …")).lstrip(" .:—-"), _SUMMARY)
     facts = [memory.kind, f"from {memory.trust}", _day(memory.updated)] if memory and item.origin == "memory" else []
     why = "; ".join(part for part in (", ".join(facts), *item.why) if part)
     name = f"[{_id8(memory)}] " if memory else ""
-    return f"- {name}{title}" + (f" — {summary}" if summary else "") + f" [{one_line(quoted(why))}]"
+    return f"- {name}{_title_and(item.title, item.text, _SUMMARY)} [{one_line(quoted(why))}]"
 
 
 def slice_markdown(found: ActiveSlice) -> str:

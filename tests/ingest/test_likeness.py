@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memem.ingest import likeness
 from memem.ingest.likeness import CORRECTION, DIFFERENT, EXTENSION, RELATED, SAME, compare
 
 
@@ -213,3 +214,16 @@ def test_an_exchanged_subject_never_replaces(one, other):
 )  # fmt: skip
 def test_an_exchanged_value_of_the_same_subject_corrects(old, new):
     assert compare(new, old) == CORRECTION
+
+
+WORDS = "the a not now redis valkey port 6380 6379 runs uses on off because since so, that: (see) never. from no longer"
+TEXTS = st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=9).map(" ".join)
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_what_is_not_compared_further_would_have_been_no_correction(begun, one, other):
+    pairs = [(one, other), (f"{begun} {one}", f"{begun} {other}"), (f"{one} {begun}", f"{other} {begun}")]
+    answers = [compare(*pair) for pair in pairs]
+    with pytest.MonkeyPatch.context() as everywhere:
+        everywhere.setattr(likeness, "_may_share", lambda *_: True)
+        assert [compare(*pair) for pair in pairs] == answers

@@ -209,3 +209,12 @@ def test_a_title_that_the_body_begins_with_is_not_told_twice() -> None:
         assert f"\n> {said}\n" in block
     assert "[00000000] Sundays (" in render.prompt_block(sliced(said, title="Sundays"))
     assert f"[00000000] {said} (" in render.prompt_block(sliced(said, title=said))
+
+
+def test_a_title_cut_out_of_its_sentence_is_taken_up_again() -> None:
+    said = "Double bookings are prevented by a constraint, not by a lock. It expired."
+    cut_short = candidate(1, said, title="Double bookings are prevented by a constraint, not …").memory
+    assert render.index_line(cut_short).endswith(f"] L2 {said}")
+    whole = candidate(1, said, title="Double bookings are prevented by a constraint, not by a lock.").memory
+    assert render.index_line(whole).endswith("not by a lock. — It expired.")
+    assert render.index_line(whole.replace(title="Bookings …")).endswith(f"] L2 Bookings … — {said}")
