@@ -86,3 +86,13 @@ def test_stopped_run_goes_on_where_it_ended(home: Home, sessions: Path) -> None:
     first, second = json.loads(home.run("mine", "--json", str(sessions)).stdout)
     assert first["unchanged"]
     assert not second["unchanged"]
+
+
+def test_what_a_mined_lesson_replaces_is_told(home: Home, sessions: Path) -> None:
+    home.run("save", "Redis listens on port 6379 on all our dev machines.", "--scope", "local:harbor")
+    printed = home.run("mine", str(sessions)).stdout
+    assert "\n  replaces [" in printed
+    (told,) = (line for line in printed.split("\n") if line.startswith("  replaces ["))
+    assert "6379" in told
+    again = json.loads(home.run("mine", "--json", "--again", str(sessions)).stdout)
+    assert all("replaced" in outcome for mined in again for outcome in mined["outcomes"])
