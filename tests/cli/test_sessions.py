@@ -89,10 +89,13 @@ def test_stopped_run_goes_on_where_it_ended(home: Home, sessions: Path) -> None:
 
 
 def test_what_a_mined_lesson_replaces_is_told(home: Home, sessions: Path) -> None:
-    home.run("save", "Redis listens on port 6379 on all our dev machines.", "--scope", "local:harbor")
-    printed = home.run("mine", str(sessions)).stdout
-    assert "\n  replaces [" in printed
-    (told,) = (line for line in printed.split("\n") if line.startswith("  replaces ["))
-    assert "6379" in told
-    again = json.loads(home.run("mine", "--json", "--again", str(sessions)).stdout)
-    assert all("replaced" in outcome for mined in again for outcome in mined["outcomes"])
+    said = (sessions / "two.jsonl").read_text(encoding="utf-8")
+    session = json.loads(said.split("\n", 1)[0])["sessionId"]
+    later = said.replace("6397", "6400").replace(session, "two").replace('"timestamp":"2026', '"timestamp":"2027')
+    (sessions / "two.jsonl").write_text(later, encoding="utf-8")
+    assert "replaces" not in home.run("mine", str(sessions / "one.jsonl")).stdout
+    printed = home.run("mine", str(sessions / "two.jsonl")).stdout.split("\n")
+    (told,) = (line for line in printed if line.startswith("  replaces ["))
+    assert "6397" in told
+    mined = json.loads(home.run("mine", "--json", "--again", str(sessions)).stdout)
+    assert all("replaced" in outcome for session in mined for outcome in session["outcomes"])
