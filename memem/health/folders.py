@@ -67,7 +67,7 @@ def secrets(memem: Memem) -> Check:
     try:
         store.check()
     except Locked as error:
-        fix = "bring the key back; no new one is made while secrets are sealed with the old one"
+        fix = "bring back what is missing or damaged; nothing new takes the place of it by itself"
         return Check(name="sealed secrets", level=FAILING, text=str(error), fix=fix)
     kept = f"{len(store.items())} sealed" if store.where != "off" else "kept nowhere"
     return Check(name="sealed secrets", level=OK, text=kept)
