@@ -73,6 +73,12 @@ def secrets(memem: Memem) -> Check:
     except Locked as error:
         fix = "bring the key back; no new one is made while secrets are sealed with the old one"
         return Check(name="sealed secrets", level=FAILING, text=str(error), fix=fix)
+    try:
+        if store.where == "file":
+            store.check_place()
+    except Locked as error:
+        fix = "memem config set secrets_key_file FILE; until then what is redacted is kept nowhere"
+        return Check(name="sealed secrets", level=DEGRADED, text=str(error), fix=fix)
     kept = f"{len(store.items())} sealed" if store.where != "off" else "kept nowhere"
     return Check(name="sealed secrets", level=OK, text=kept)
 
