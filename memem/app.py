@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memem.active import ActiveSlice, Task
 from memem.dates import end_of, named
-from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
+from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable, VaultUnavailable
 from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
 from memem.off import is_off
 from memem.project import find_checkout
@@ -20,7 +20,7 @@ from memem.recall import slices
 from memem.recall.paths import File
 from memem.slicing import activated
 from memem.state import helped
-from memem.stores import Stores, verb
+from memem.stores import PATIENT_SECONDS, Stores, verb
 from memem.value import Value
 
 if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs none of it
@@ -123,15 +123,19 @@ class Memem(Stores):
     def get(self, ids: Sequence[str]) -> tuple[list[Memory], list[str]]:
         """Memories by id or unique prefix of at least 8 characters, and the names that nothing was found for."""
         self.freshen()
-        found: list[Memory] = []
-        missing: list[str] = []
-        for name in dict.fromkeys(part.strip().strip("[]") for part in ids):
-            matches = [item.memory for item in self.index.by_prefix(name)] if len(name) >= _SHORTEST_ID else []
-            if not matches and len(name) >= _SHORTEST_ID:
-                matches = [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
-            found += matches
-            missing += [] if matches else [name]
-        return found, missing
+        names = list(dict.fromkeys(part.strip().strip("[]") for part in ids))
+        if self._left and not all(map(self._named, names)):  # it may be in what the index does not hold yet
+            with contextlib.suppress(VaultUnavailable, StateUnavailable):
+                self.sync(seconds=PATIENT_SECONDS)
+        found = {name: self._named(name) for name in names}
+        return [memory for matches in found.values() for memory in matches], [name for name in names if not found[name]]
+
+    def _named(self, name: str) -> list[Memory]:
+        """The memories whose id begins so, in the index or else in the spool."""
+        if len(name) < _SHORTEST_ID:
+            return []
+        found = [item.memory for item in self.index.by_prefix(name)]
+        return found or [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
 
     @verb
     def timeline(self, name: str, before: int = 5, after: int = 5) -> Timeline:
@@ -142,7 +146,8 @@ class Memem(Stores):
         """
         memories, missing = self.get([name])
         if missing:
-            raise NotFound(f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id (memory_search).")
+            unknown = f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id (memory_search)."
+            raise NotFound(" ".join((unknown, *self.degraded)))
         anchor = memories[0]
         same = [
             item.memory for item in self.index.notes("project = ? AND id != ''", (anchor.project,), order="created, id")

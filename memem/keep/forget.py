@@ -93,7 +93,7 @@ def plan(memem: Memem, wish: Wish) -> Plan:
     memem.sync()
     known = (item for item in memem.index.notes(order="path") if item.memory.id)
     notes = tuple(item for item in known if _fits(wish, _whole(memem, item)))
-    waiting = tuple(memory for memory in memem._spool().waiting() if _fits(wish, memory))
+    waiting = tuple(entry.memory for entry in memem._spool().entries() if _fits(wish, entry.memory))
     found = Plan(wish=wish, notes=notes, waiting=waiting)
     missing = [name for name in wish.ids if not any(memory.startswith(name) for memory in found.memories)]
     if missing:

@@ -142,9 +142,14 @@ def compact_index(found: Slice) -> str:
     """The answer of a search: one line per memory."""
     if not found.found:
         nothing = f"No memories found for: {cut(one_line(quoted(found.query.text)), 300)}"
-        return "\n".join([nothing, *_warnings(found)])
+        return "\n".join([nothing, *_section(found.warnings)])
     lines = [_index_entry(candidate.memory, found) for candidate in found.found]
-    return "\n".join([f"### Compact memory index ({len(lines)} results)", *lines, *_warnings(found)])
+    return "\n".join([f"### Compact memory index ({len(lines)} results)", *lines, *_section(found.warnings)])
+
+
+def warned(text: str, warnings: Iterable[str]) -> str:
+    """An answer with what keeps it from being whole."""
+    return "\n".join([text, *_section(warnings)])
 
 
 def full(memories: Sequence[Memory], missing: Iterable[str] = ()) -> str:
@@ -193,7 +198,7 @@ def slice_markdown(found: ActiveSlice) -> str:
     lines = ["# Active Memory Slice", *_about(found)]
     for title, members in parts.items():
         lines += ["", f"## {title}", *members] if members else []
-    return "\n".join([*lines, *_warnings(found)])
+    return warned("\n".join(lines), found.warnings)
 
 
 def _about(found: ActiveSlice) -> list[str]:
@@ -338,7 +343,6 @@ def _dated(memory: Memory) -> str:
     return f"{_day(memory.created)} {index_line(memory)}"
 
 
-def _warnings(found: Slice | ActiveSlice) -> list[str]:
-    return (
-        ["", "## Warnings", *(f"- {one_line(quoted(warning))}" for warning in found.warnings)] if found.warnings else []
-    )
+def _section(warnings: Iterable[str]) -> list[str]:
+    lines = [f"- {one_line(quoted(warning))}" for warning in warnings]
+    return ["", "## Warnings", *lines] if lines else []

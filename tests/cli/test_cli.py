@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memem import __version__
+from memem.cli.main import run
 from memem.recall.ranking import SIGNALS
 
 from ..home import ROOT, SECONDS, Home
@@ -318,3 +319,18 @@ def test_demo_leaves_a_folder_that_is_not_its_own_alone(home: Home) -> None:
     assert done.returncode == 2
     assert "left alone" in done.stderr
     assert stranger.read_text() == "keep me"
+
+
+@pytest.mark.parametrize("arguments", [("list", "--all", "--json"), ("list", "--all"), ("get", "00000000")])
+def test_answers_of_an_index_that_is_being_built_say_so_beside_the_answer(home, monkeypatch, capsys, arguments):
+    home.notes.mkdir(parents=True)
+    for number in range(401):
+        (home.notes / f"{number}.md").write_text(f"Zebra {number} lives in enclosure {number}\n")
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("memem.stores._BUILDING_SECONDS", -1.0)
+    monkeypatch.setattr("memem.app.PATIENT_SECONDS", -1.0)
+    monkeypatch.setattr("memem.sync._FIRST_BATCH", 200)
+    with pytest.raises(SystemExit):
+        run(list(arguments))
+    assert capsys.readouterr().err.count("is being built") == 1
