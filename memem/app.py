@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from memem.active import ActiveSlice, Task
 from memem.dates import end_of, named
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
-from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
+from memem.models import GENERAL, SHORTEST_ID, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
 from memem.off import is_off
 from memem.project import find_checkout
 from memem.recall import slices
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs non
     from memem.sources.search import Found
     from memem.transcripts.archive import Grown
 
-_SHORTEST_ID = 8
 _MOST_PASSAGES = 5
 
 
@@ -121,13 +120,13 @@ class Memem(Stores):
 
     @verb
     def get(self, ids: Sequence[str]) -> tuple[list[Memory], list[str]]:
-        """Memories by id or unique prefix of at least 8 characters, and the names that nothing was found for."""
+        """Memories by id or its beginning of at least 8 characters, and the names that nothing was found for."""
         self.freshen()
         found: list[Memory] = []
         missing: list[str] = []
         for name in dict.fromkeys(part.strip().strip("[]") for part in ids):
-            matches = [item.memory for item in self.index.by_prefix(name)] if len(name) >= _SHORTEST_ID else []
-            if not matches and len(name) >= _SHORTEST_ID:
+            matches = [item.memory for item in self.index.named(name)]
+            if not matches and len(name) >= SHORTEST_ID:
                 matches = [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
             found += matches
             missing += [] if matches else [name]
@@ -142,7 +141,7 @@ class Memem(Stores):
         """
         memories, missing = self.get([name])
         if missing:
-            raise NotFound(f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id (memory_search).")
+            raise NotFound(f"no memory {name!r}; give at least {SHORTEST_ID} characters of its id (memory_search).")
         anchor = memories[0]
         same = [
             item.memory for item in self.index.notes("project = ? AND id != ''", (anchor.project,), order="created, id")
