@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from memem.active import ActiveSlice, Task
 from memem.dates import end_of, named
 from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable, VaultUnavailable
-from memem.models import GENERAL, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
+from memem.models import GENERAL, SHORTEST_ID, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
 from memem.off import is_off
 from memem.project import find_checkout
 from memem.recall import slices
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs non
     from memem.sources.search import Found
     from memem.transcripts.archive import Grown
 
-_SHORTEST_ID = 8
 _MOST_PASSAGES = 5
 
 
@@ -121,7 +120,7 @@ class Memem(Stores):
 
     @verb
     def get(self, ids: Sequence[str]) -> tuple[list[Memory], list[str]]:
-        """Memories by id or unique prefix of at least 8 characters, and the names that nothing was found for."""
+        """Memories by id or its beginning of at least 8 characters, and the names that nothing was found for."""
         self.freshen()
         names = list(dict.fromkeys(part.strip().strip("[]") for part in ids))
         if self._left and not all(map(self._named, names)):  # it may be in what the index does not hold yet
@@ -131,11 +130,11 @@ class Memem(Stores):
         return [memory for matches in found.values() for memory in matches], [name for name in names if not found[name]]
 
     def _named(self, name: str) -> list[Memory]:
-        """The memories whose id begins so, in the index or else in the spool."""
-        if len(name) < _SHORTEST_ID:
-            return []
-        found = [item.memory for item in self.index.by_prefix(name)]
-        return found or [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
+        """The memories whose id it is or begins, in the index or else in the spool."""
+        found = [item.memory for item in self.index.named(name)]
+        if found or len(name) < SHORTEST_ID:
+            return found
+        return [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
 
     @verb
     def timeline(self, name: str, before: int = 5, after: int = 5) -> Timeline:
@@ -146,7 +145,7 @@ class Memem(Stores):
         """
         memories, missing = self.get([name])
         if missing:
-            unknown = f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id (memory_search)."
+            unknown = f"no memory {name!r}; give at least {SHORTEST_ID} characters of its id (memory_search)."
             raise NotFound(" ".join((unknown, *self.degraded)))
         anchor = memories[0]
         same = [

@@ -12,9 +12,9 @@ from memem import sqlite
 from memem.errors import BadInput, NotFound
 from memem.index import edges
 from memem.index import graph as written
-from memem.index.cues import ASSERTED, SHORTEST_ID
+from memem.index.cues import ASSERTED
 from memem.index.graph import Edge, Flaw
-from memem.models import Candidate, Memory, Query
+from memem.models import SHORTEST_ID, Candidate, Memory, Query
 from memem.recall import slices
 from memem.stores import Stores, verb
 from memem.value import Value
@@ -161,7 +161,7 @@ def settle(stores: Stores, first: Sequence[Candidate] = (), seconds: float | Non
 def _one(stores: Stores, name: str, *, single: bool = False) -> Candidate:
     """The note of an id or its beginning; with `single` no memory that is in several notes."""
     name = name.strip().strip("[]")
-    found = stores.index.by_prefix(name) if len(name) >= SHORTEST_ID else []
+    found = stores.index.named(name)
     if not found:
         raise NotFound(f"no memory {name[:80]!r}; give at least {SHORTEST_ID} characters of its id (memory_search).")
     if len({item.memory.id for item in found}) > 1:
@@ -175,8 +175,8 @@ def _starts(stores: Stores, start: str, scope: str) -> list[Candidate]:
     name = start.strip().strip("[]")
     if not name:
         raise BadInput("say where to begin: an id, or words to search for.")
-    if len(name) >= SHORTEST_ID and " " not in name:
-        ids = {item.memory.id: item for item in stores.index.by_prefix(name)}
+    if " " not in name:
+        ids = {item.memory.id: item for item in stores.index.named(name)}
         if len(ids) == 1:
             return list(ids.values())
     query = Query(text=start[:2000], scope=stores.scope(scope), limit=_STARTS)

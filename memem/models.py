@@ -25,6 +25,7 @@ UNTRUSTED = ("tool", "web")  # may be asked for; never volunteered, and never in
 UNCONFIRMED = "unconfirmed"  # tag of a mined guess: asked for only, until someone says it too or removes the tag
 DETAILS = ("## Key points", "## Synopsis")
 NOTE_BYTES = 1_000_000  # a larger note is read up to here
+SHORTEST_ID = 8  # characters of an id that stand for it; an id that is shorter stands for itself
 GENERAL = "general"  # the project of memories that belong to none
 
 

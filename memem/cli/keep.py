@@ -145,7 +145,7 @@ def forget(memem: Any, /, ids: tuple[str, ...], yes: bool, as_json: bool, **want
     if as_json:
         emit(
             {
-                "memories": [memory.as_dict() for memory in planned.memories.values()],
+                "memories": [memory.as_dict() for memory in planned.each],
                 "notes": [item.path for item in planned.notes],
                 "mentions": planned.mentions,
                 "archived_events": len(planned.events),
@@ -220,10 +220,11 @@ def _audit_lines(found: Any, memem: Any) -> Iterator[str]:
 def _show_forgetting(planned: Any) -> None:
     by_hand = f", {planned.by_hand} of them written or edited by hand" if planned.by_hand else ""
     _say(f"{len(planned.notes)} notes{by_hand}")
-    for memory in list(planned.memories.values())[:_MOST_LINES]:
-        _say(f"  {render.index_line(memory)}")
-    if len(planned.memories) > _MOST_LINES:
-        _say(f"  … and {len(planned.memories) - _MOST_LINES} more: --json lists all")
+    paths = [item.path for item in planned.notes] + ["waits for the vault"] * len(planned.waiting)
+    for memory, path in list(zip(planned.each, paths, strict=True))[:_MOST_LINES]:
+        _say(f"  {render.index_line(memory)}  ({path})")
+    if len(paths) > _MOST_LINES:
+        _say(f"  … and {len(paths) - _MOST_LINES} more: --json lists all")
     rows = (
         (len(planned.waiting), "saves that wait for the vault"),
         (len(planned.events), "passages of archived sessions"),

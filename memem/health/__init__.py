@@ -8,7 +8,18 @@ from memem.app import Memem
 from memem.errors import MememError
 from memem.health.check import DEGRADED, FAILING, OK, VERDICTS, Check, verdict
 from memem.health.client import client, records
-from memem.health.folders import database, notes, permissions, secrets, space, spool, state, typed_secrets, vault
+from memem.health.folders import (
+    database,
+    kept_state,
+    notes,
+    permissions,
+    secrets,
+    space,
+    spool,
+    state,
+    typed_secrets,
+    vault,
+)
 from memem.health.hooks import hooks
 from memem.health.mining import miner, model
 from memem.health.obsidian import code
@@ -20,7 +31,7 @@ __all__ = ["CHECKS", "DEGRADED", "FAILING", "OK", "VERDICTS", "Check", "run", "s
 
 CHECKS: tuple[Callable[[Memem], Check], ...] = (
     python, dependencies, search, git, configuration, variables, state, permissions, secrets, typed_secrets, database,
-    vault, space, notes, code, spool, hooks, client, records, miner, model, predecessor,
+    kept_state, vault, space, notes, code, spool, hooks, client, records, miner, model, predecessor,
 )  # fmt: skip
 
 

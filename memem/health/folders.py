@@ -13,6 +13,8 @@ from memem.health.check import DEGRADED, FAILING, OK, Check
 from memem.index.reader import index_folder
 from memem.models import Memory
 from memem.settings import KEYS_FILE
+from memem.state import copies
+from memem.state.store import FILE_NAME
 from memem.vault import note
 from memem.vault.conflicts import git_at_work
 
@@ -44,6 +46,19 @@ def database(memem: Memem) -> Check:
     return Check(
         name="index", level=DEGRADED, text=f"{memem.config.dir} is shared ({memem.shared_by}): {kept}", fix=fix
     )
+
+
+def kept_state(memem: Memem) -> Check:
+    """Whether the state database is well, and no damaged one was left beside it."""
+    name, path = "state database", f"{memem.config.dir}/{FILE_NAME}"
+    told = "; ".join(reason for reason in memem.degraded if FILE_NAME in reason)
+    if copies.damaged(memem.config.dir):
+        fix = f"move {path}* away, and a new one begins; memem restore takes in what a backup knows"
+        return Check(name=name, level=FAILING, text=told or f"{path} is damaged", fix=fix)
+    if told or memem.state is None:
+        fix = "do what it says; meanwhile memem saves and recalls"
+        return Check(name=name, level=DEGRADED, text=told or f"{path} cannot be used", fix=fix)
+    return Check(name=name, level=OK, text=path)
 
 
 def permissions(memem: Memem) -> Check:

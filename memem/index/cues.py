@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from memem.models import UNCONFIRMED, Memory
+from memem.models import SHORTEST_ID, UNCONFIRMED, Memory
 from memem.text import COMMON_WORDS, Memo, query_terms
 from memem.value import Value
 
 SESSION, REFERENCE = "session:", "ref:"  # no word holds a colon
 WIKI = "[["  # how the target of a wiki-link begins: a file's stem, not an id
-SHORTEST_ID = 8
 ASSERTED = ("related", "supersedes", "contradicts")  # fields of a note that hold relations
 _MOST_WORDS, _MOST_COMPOUNDS, _MOST_REFERENCES, _MOST_LINKS = 36, 6, 8, 100
 _OWN_TAGS = ("mined", "imported", UNCONFIRMED)  # say where a note is from, not what it is about

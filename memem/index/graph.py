@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from memem.index.cues import SHORTEST_ID, WIKI, stem_of
+from memem.index.cues import WIKI, stem_of
 from memem.index.reader import Index
+from memem.models import SHORTEST_ID
 from memem.value import Value
 
 # Relation of a link → that of the edge, whether it leads the other way, and its score. Derived ones stay below.

@@ -6,7 +6,7 @@ import os
 
 from memem import sqlite
 from memem.index.schema import FILE_NAME, LIST_SEPARATOR, LIVE, RANK, ready, row_memory, scope_term, uses
-from memem.models import UNCONFIRMED, UNTRUSTED, Candidate, Memory
+from memem.models import SHORTEST_ID, UNCONFIRMED, UNTRUSTED, Candidate, Memory
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -147,6 +147,11 @@ class Index:
             return []
         begun = prefix.lower()
         return self.notes("lower(id) >= ? AND lower(id) < ?", (begun, f"{begun}\U0010ffff"))
+
+    def named(self, name: str) -> list[Candidate]:
+        """Notes of an id, however short, or else those whose id begins with at least 8 characters of it."""
+        whole = self.notes("lower(id) = ?", (name.lower(),)) if name and name.isprintable() else []
+        return whole or (self.by_prefix(name) if len(name) >= SHORTEST_ID else [])
 
     def in_scope(self, scope: Scope, deepest: int = 2) -> list[Candidate]:
         """Live notes of a scope of layers 0 to `deepest`, ordered by layer and id."""

@@ -280,7 +280,7 @@ class Gate:
     def _named(self, prefixes: Sequence[str]) -> list[Candidate]:
         found: list[Candidate] = []
         for prefix in prefixes:
-            matches = self.index.by_prefix(prefix) if len(prefix) >= 8 else []
+            matches = self.index.named(prefix)
             if not matches:
                 raise NotFound(f"no memory {prefix!r} to supersede; memory_search shows ids.")
             if len({item.memory.id for item in matches}) > 1:

@@ -149,7 +149,7 @@ def _ties(memem: Memem, memory: Memory) -> Iterator[tuple[str, str, str]]:
     named += [("replaced by", memory.replaced_by)] if memory.replaced_by else []
     named += [("contradicts", name) for name in memory.contradicts]
     for relation, name in named:
-        found = memem.index.by_prefix(name)
+        found = memem.index.named(name)
         yield relation, name, found[0].memory.title if found else ""
 
 

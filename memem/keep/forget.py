@@ -22,9 +22,10 @@ from memem.index.writer import DAMAGED
 from memem.ingest.gate import text_key
 from memem.ingest.grown import grow
 from memem.keep.backup import made_here
+from memem.keep.meant import meant
 from memem.keep.undo import keep_ownership
 from memem.mining import playbooks
-from memem.models import Candidate, Memory
+from memem.models import SHORTEST_ID, Candidate, Memory
 from memem.project import find_checkout
 from memem.sources.claude_code import listed
 from memem.sources.events import Event, record_of
@@ -39,7 +40,6 @@ from memem.value import Value
 from memem.vault import note
 from memem.vault.note import content_hash
 
-_SHORTEST_ID = 8
 _NOT_SEARCHED = ("env", "pycache", "backups", "demo")
 _MOST_READ = 2_000_000_000
 _OPENING, _SHORTEST_OPENING = 60, 20
@@ -76,28 +76,33 @@ class Plan(Value):
     committed: bool = False  # the vault is in a git repository, whose history stays
 
     @property
+    def each(self) -> tuple[Memory, ...]:
+        """What goes; two notes may have one id."""
+        return (*(item.memory for item in self.notes), *self.waiting)
+
+    @property
     def memories(self) -> dict[str, Memory]:
         """What goes, by id."""
-        found = [item.memory for item in self.notes] + list(self.waiting)
-        return {memory.id: memory for memory in found}
+        return {memory.id: memory for memory in self.each}
 
 
 def plan(memem: Memem, wish: Wish) -> Plan:
     """Look for everything that is meant; nothing is changed.
 
     Raises:
-        BadInput: nothing is said, an id is too short or unknown, or a date is none.
-        NotFound: nothing fits.
+        BadInput: nothing is said, an id is too short or begins several, or a date is none.
+        NotFound: an id is unknown, or nothing fits.
     """
     _check(wish)
     memem.sync()
+    wish = wish.replace(ids=tuple(meant(memem, name) for name in wish.ids))
     known = (item for item in memem.index.notes(order="path") if item.memory.id)
     notes = tuple(item for item in known if _fits(wish, _whole(memem, item)))
     waiting = tuple(entry.memory for entry in memem._spool().entries() if _fits(wish, entry.memory))
     found = Plan(wish=wish, notes=notes, waiting=waiting)
-    missing = [name for name in wish.ids if not any(memory.startswith(name) for memory in found.memories)]
+    missing = [name for name in wish.ids if name not in found.memories]
     if missing:
-        raise NotFound(f"no memory {', '.join(missing)}; memem list --all --history shows ids.")
+        raise NotFound(f"no memory {', '.join(missing)} fits the rest; memem list --all --history shows ids.")
     events = tuple(archived(memem.config.dir, _gone(found)))
     said: dict[str, list[str]] = dict(_said(memem, found))
     if not (notes or waiting or events or said):
@@ -151,8 +156,8 @@ def carry_out(memem: Memem, planned: Plan) -> list[str]:
 
 def leftovers(memem: Memem, planned: Plan) -> list[str]:
     """Files of the state folder that still hold an id or the beginning of a text that went: there should be none."""
-    needles = [name.encode() for name in planned.memories]
-    lines = (memory.lesson.strip().partition("\n")[0][:_OPENING] for memory in planned.memories.values())
+    needles = [name.encode() for name in planned.memories if _stands_alone(memem, name)]
+    lines = (memory.lesson.strip().partition("\n")[0][:_OPENING] for memory in planned.each)
     needles += [line.encode("utf-8", "replace") for line in lines if len(line) >= _SHORTEST_OPENING]
     found = []
     for folder, names, files in os.walk(memem.config.dir):
@@ -169,9 +174,6 @@ def leftovers(memem: Memem, planned: Plan) -> list[str]:
 def _check(wish: Wish) -> None:
     if wish == Wish():
         raise BadInput("say what to forget: ids, --query, --session, --since, --until or --origin.")
-    for name in wish.ids:
-        if len(name) < _SHORTEST_ID:
-            raise BadInput(f"{name!r} is too short: give at least {_SHORTEST_ID} characters of an id.")
     if wish.query and not terms(wish.query):
         raise BadInput("the query has no word to look for.")
     for day in (wish.since, wish.until):
@@ -193,7 +195,7 @@ def _whole(memem: Memem, item: Candidate) -> Memory:
 
 def _fits(wish: Wish, memory: Memory) -> bool:
     """Whether a memory is meant."""
-    if wish.ids and not any(memory.id.startswith(name) for name in wish.ids):
+    if wish.ids and memory.id not in wish.ids:
         return False
     if wish.session and memory.source_session != wish.session:
         return False
@@ -214,9 +216,9 @@ def _within(wish: Wish, at: str) -> bool:
 def _gone(planned: Plan) -> Callable[[Header, Event], bool]:
     """Tells of an archived event whether it is meant: a memory that goes was made of it or stands in it, or it fits."""
     wish = planned.wish
-    evidence = frozenset(uuid for memory in planned.memories.values() for uuid in memory.evidence)
+    evidence = frozenset(uuid for memory in planned.each for uuid in memory.evidence)
     words = set(terms(wish.query))
-    openings = tuple(_opening(memory) for memory in planned.memories.values())
+    openings = tuple(_opening(memory) for memory in planned.each)
     by_memory_only = bool(wish.ids or wish.origin)
 
     def gone(header: Header, event: Event) -> bool:
@@ -240,7 +242,7 @@ def _opening(memory: Memory) -> str:
 
 def _marks(planned: Plan) -> Iterator[tuple[str, str]]:
     """What must not come back. Records only of what is known: a whole session is passed over as such."""
-    for memory in planned.memories.values():
+    for memory in planned.each:
         yield MEMORY, memory.id
         yield TEXT, text_key(memory.lesson)
         yield TEXT, text_key(memory.body)
@@ -258,7 +260,7 @@ def _said(memem: Memem, found: Plan) -> Iterator[tuple[str, list[str]]]:
     What goes by its id or origin is looked for in the sessions that it was learned in, anything else everywhere.
     """
     wish, gone, source = found.wish, _gone(found), memem.source()
-    sessions = {wish.session} if wish.session else {memory.source_session for memory in found.memories.values()}
+    sessions = {wish.session} if wish.session else {memory.source_session for memory in found.each}
     everywhere = not (wish.session or wish.ids or wish.origin)
     for path, about in (one for folder in memem.config.session_dirs for one in listed(folder)):
         of_session = sessions & {Path(path).stem, Path(path).parent.parent.name}
@@ -358,10 +360,16 @@ def _purge_index(memem: Memem) -> None:
     raise StateUnavailable("another process reads the index: forget once more in a moment.")
 
 
+def _stands_alone(memem: Memem, name: str) -> bool:
+    """Whether an id that went, or its beginning, is found in nothing else, no word and no other id."""
+    return len(name) >= SHORTEST_ID and not memem.index.by_prefix(name)
+
+
 def _purge_journal(memem: Memem, planned: Plan) -> None:
     """Take out of the journal of changes whatever could bring a text back."""
     paths = {item.path for item in planned.notes}
-    ids = [name[:_SHORTEST_ID].encode() for name in planned.memories]
+    short = {name: name[:SHORTEST_ID] for name in planned.memories}
+    ids = [(short[name] if _stands_alone(memem, short[name]) else f"id: {name}\n").encode() for name in short]
     journal = Changes(memem.config.dir)
     journal.drop(
         [

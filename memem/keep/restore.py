@@ -19,7 +19,7 @@ from memem.config import CONFIG_FILE
 from memem.errors import Damaged, MememError, VaultUnavailable
 from memem.keep.backup import ARCHIVE, FILES, SPOOL, STATE, VAULT
 from memem.keep.bundle import MOST_NOTE, Bundle
-from memem.models import Memory
+from memem.models import SHORTEST_ID, Memory
 from memem.sources.events import Event, record_of
 from memem.state.changes import MOST
 from memem.state.forgotten import FILE_NAME as FORGOTTEN
@@ -57,6 +57,8 @@ class Plan(Value):
     path: str
     made: str
     steps: tuple[Step, ...]
+    gone: tuple[tuple[str, str], ...] = ()  # id and file name of what was forgotten, which other notes may name
+    cause: str | None = None  # by which the journal knows it as one deed
 
     @property
     def counts(self) -> dict[str, int]:
@@ -74,8 +76,9 @@ def plan(memem: Memem, bundle: Bundle) -> Plan:
     bundle.check()
     memem.sync()
     forgotten = Forgotten(memem.config.dir)
-    steps = [*_notes(memem, bundle, forgotten), *_state(memem, bundle), *_archive(memem, bundle, forgotten)]
-    return Plan(path=str(bundle.path), made=str(bundle.facts.get("made", ""))[:40], steps=tuple(steps))
+    gone = tuple(_gone(bundle, forgotten)) if Path(memem.config.dir, FORGOTTEN).exists() else ()
+    steps = [*_notes(memem, bundle, forgotten, gone), *_state(memem, bundle), *_archive(memem, bundle, forgotten)]
+    return Plan(path=str(bundle.path), made=str(bundle.facts.get("made", ""))[:40], steps=tuple(steps), gone=gone)
 
 
 def carry_out(memem: Memem, bundle: Bundle, planned: Plan) -> dict[str, int]:
@@ -90,10 +93,10 @@ def carry_out(memem: Memem, bundle: Bundle, planned: Plan) -> dict[str, int]:
         raise memem._too_new
     # One deed, to be undone as one; where the journal could hold only a part of it, none.
     whole = sum(planned.counts.get(what, 0) for what in (NEW, BESIDE)) <= MOST // 2
-    cause = f"restore of {planned.made} at {time.time_ns()}" if whole else None
+    planned = planned.replace(cause=f"restore of {planned.made} at {time.time_ns()}" if whole else None)
     for step in planned.steps:
         if step.what in (NEW, BESIDE):
-            _PUT[step.name.partition("/")[0]](memem, bundle, step, cause)
+            _PUT[step.name.partition("/")[0]](memem, bundle, step, planned)
     merged = _merged(memem, bundle)
     if any(step.name.startswith(ARCHIVE) and step.what == NEW for step in planned.steps):
         _forget_again(memem)
@@ -116,7 +119,26 @@ def _forget_again(memem: Memem) -> None:
         archive.close()
 
 
-def _notes(memem: Memem, bundle: Bundle, forgotten: Forgotten) -> Iterator[Step]:
+def _gone(bundle: Bundle, forgotten: Forgotten) -> Iterator[tuple[str, str]]:
+    """Id and file name of the notes in a backup that were forgotten since."""
+    for name, entry in bundle.entries.items():
+        if name.startswith(VAULT) and name.endswith(".md") and entry.size <= MOST_NOTE:
+            memory = note.parse(bundle.read(name), name).memory
+            if memory.id and _is_forgotten(forgotten, memory):
+                yield memory.id, name.rpartition("/")[2].removesuffix(".md")
+
+
+def _without(data: bytes, gone: tuple[tuple[str, str], ...]) -> bytes:
+    """A note without what memem wrote into it about what is gone: ties, links, and lines of a playbook."""
+    for name, stem in gone:
+        data = note.without(data, name, stem)
+        link = f"[[{stem}|{name[:SHORTEST_ID]}]]".encode()
+        if link in data:
+            data = b"".join(line for line in data.splitlines(keepends=True) if not line.rstrip().endswith(link))
+    return data
+
+
+def _notes(memem: Memem, bundle: Bundle, forgotten: Forgotten, gone: tuple[tuple[str, str], ...]) -> Iterator[Step]:
     places: dict[str, list[str]] = {}
     for item in memem.index.notes(order="path"):
         places.setdefault(item.memory.id, []).append(item.path)
@@ -138,6 +160,7 @@ def _notes(memem: Memem, bundle: Bundle, forgotten: Forgotten) -> Iterator[Step]
             known = memory is None or memory.id in places or memory.id in waiting
             yield Step(name=name, what=SAME if known else NEW, where=inside)
         else:
+            data = _without(data, gone) if memory else data
             yield _note(memem.vault, name, inside, data, places.get(memory.id, []) if memory else [], memory, buried)
 
 
@@ -233,18 +256,20 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _put_note(memem: Memem, bundle: Bundle, step: Step, cause: str | None) -> None:
+def _put_note(memem: Memem, bundle: Bundle, step: Step, planned: Plan) -> None:
     target = memem.vault.root / step.where
     path = copy_of(target) if step.what == BESIDE else target
-    memem.vault.place(path.relative_to(memem.vault.root).as_posix(), bundle.read(step.name), cause)
+    data = bundle.read(step.name)
+    data = _without(data, planned.gone) if step.name.endswith(".md") else data
+    memem.vault.place(path.relative_to(memem.vault.root).as_posix(), data, planned.cause)
 
 
-def _put_waiting(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
+def _put_waiting(memem: Memem, bundle: Bundle, step: Step, _: Plan) -> None:
     memory = note.parse(bundle.read(step.name), step.where).memory
     memem._spool().keep(memory, VaultUnavailable("it waited for the vault when the backup was made."))
 
 
-def _put_file(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
+def _put_file(memem: Memem, bundle: Bundle, step: Step, _: Plan) -> None:
     data = bundle.read(step.name)
     if step.where == CONFIG_FILE:
         lines = data.decode("utf-8", "replace").splitlines(keepends=True)
@@ -260,7 +285,7 @@ def _is_kept(inside: str) -> bool:
     return inside in (*FILES, CONFIG_FILE) or (folder == off.FOLDER and off.is_mark(name))
 
 
-def _put_session(memem: Memem, bundle: Bundle, step: Step, _: str | None) -> None:
+def _put_session(memem: Memem, bundle: Bundle, step: Step, _: Plan) -> None:
     folder = Path(memem.config.state_path(ARCHIVE))
     folder.mkdir(mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".restore-", dir=memem.config.dir) as staged:

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from memem import sqlite
 from memem.app import Memem
 from memem.errors import BadInput, NotFound
+from memem.models import SHORTEST_ID
 from memem.state.changes import CHANGED, MADE, REMOVED, Change, Changes
 from memem.value import Value
 from memem.vault import note
 from memem.vault.note import content_hash
 
 _UNDO = "undo "
-_SHORTEST_ID = 8
 _SAYS = {MADE: "a new note", CHANGED: "changed", REMOVED: "taken away"}
 _TAKEN_BACK = {MADE: "is taken out again", CHANGED: "is as it was before", REMOVED: "is back"}
 
@@ -57,13 +57,16 @@ def chosen(memem: Memem, name: str = "", *, redo: bool = False) -> Deed:
 
     Raises:
         NotFound: there is none; names those that were passed.
-        BadInput: the id is too short.
+        BadInput: the id is too short, or begins several.
     """
     name = name.strip().strip("[]")
-    if name and len(name) < _SHORTEST_ID:
-        raise BadInput(f"give at least {_SHORTEST_ID} characters of the id: memem list shows it.")
     memem.sync()
-    paths = {item.path for item in memem.index.by_prefix(name)} if name else set()
+    meant = memem.index.named(name)
+    if name and not meant and len(name) < SHORTEST_ID:
+        raise BadInput(f"give at least {SHORTEST_ID} characters of the id: memem list shows it.")
+    if len({item.memory.id for item in meant}) > 1:
+        raise BadInput(f"{name!r} begins several ids; give more of the one you mean.")
+    name, paths = meant[0].memory.id if meant else name, {item.path for item in meant}
     found = [deed for deed in deeds(memem) if deed.is_undo == redo and (not name or _concerns(deed, name, paths))]
     passed: list[str] = []
     while found:
@@ -192,7 +195,7 @@ def _concerns(deed: Deed, name: str, paths: Iterable[str]) -> bool:
     return (
         deed.cause.removeprefix(_UNDO).startswith(name)
         or bool(_paths(deed) & set(paths))
-        or any(f"-{name[:8]}" in path for path in _paths(deed))
+        or (len(name) >= SHORTEST_ID and any(f"-{name[:SHORTEST_ID]}" in path for path in _paths(deed)))
     )
 
 

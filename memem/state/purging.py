@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memem import sqlite
 from memem.errors import StateUnavailable
+from memem.models import SHORTEST_ID
 from memem.state import copies, helped
 from memem.state.events import FILE_NAME as EVENTS
 from memem.state.history import hashed
@@ -63,9 +64,10 @@ def purge_copies(state: State, folder: str) -> None:
 
 def purge_logs(folder: str, memories: Iterable[str], sessions: Iterable[str]) -> int:
     """Take the lines that name a memory or a session out of the trail of the hooks and the logs; answers how many."""
-    # A session's id may be any word, so it only counts as a whole: a value, or a part of a path.
-    forms = [form.format(name) for name in sessions for form in ('"{}"', "/{}.jsonl", "/{}/")]
-    needles = [name.encode("utf-8", "replace") for name in (*memories, *forms) if name]
+    # A session's id may be any word, so it only counts as a whole: a value, or a part of a path. So may a short id.
+    forms = [form.format(name) for name in sessions if name for form in ('"{}"', "/{}.jsonl", "/{}/")]
+    forms += [name if len(name) >= SHORTEST_ID else f'"{name}"' for name in memories if name]
+    needles = [form.encode("utf-8", "replace") for form in forms]
     return sum(_purge_log(Path(folder, name), needles) for name in _LOGS) if needles else 0
 
 

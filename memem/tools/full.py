@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Arguments = dict[str, Any]
 
 _SCOPE = {"type": "string", "description": "project; default: the one here, `general` for none, `*` for all"}
-_ID = {"type": "string", "minLength": 8}
+_ID = {"type": "string", "minLength": 1}
 _RECALL_BUDGET = 16_000  # UTF-16 units of memory_recall
 
 

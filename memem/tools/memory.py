@@ -197,7 +197,7 @@ ROWS: tuple[Row, ...] = (
         "memory_timeline",
         "What was learned before and after one memory, and what it links to.",
         {
-            "memory_id": {"type": "string", "minLength": 8},
+            "memory_id": {"type": "string", "minLength": 1},
             "depth_before": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
             "depth_after": {"type": "integer", "minimum": 0, "maximum": 20, "default": 5},
             "scope_id": SCOPE,

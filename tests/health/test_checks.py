@@ -10,6 +10,7 @@ import pytest
 
 from memem import health
 from memem.health import DEGRADED, FAILING, OK, Check
+from memem.state import copies
 
 from ..home import Home
 from ..sources.transcripts import record, user, write
@@ -85,6 +86,39 @@ def test_unreadable_notes_are_named(home: Home) -> None:
     assert found.level == DEGRADED
     assert "memories/link.md" in found.text
     assert "memories/bytes.md" in found.text
+
+
+def spoilt(path: Path) -> None:
+    for one in path.parent.glob("state.db-*"):
+        one.unlink()
+    path.write_bytes(b"\x07no database" * 300)
+
+
+def test_damaged_state_without_a_good_copy_fails_until_it_is_moved_away(home: Home) -> None:
+    spoilt(home.state / "state.db")
+    found = checks(home)["state database"]
+    assert found.level == FAILING
+    assert "state.db is damaged" in found.text and "state.db*" in found.fix
+    told = home.run("doctor", "--json")
+    assert (told.returncode, json.loads(told.stdout)["verdict"]) == (1, "FAILING")
+    home.save("Berth exports are semicolon separated")  # goes on meanwhile
+    away = home.root / "away"
+    away.mkdir()
+    for one in home.state.glob("state.db*"):
+        one.rename(away / one.name)
+    assert checks(home)["state database"].level == OK
+
+
+def test_damaged_state_that_a_copy_replaced_is_a_warning_until_the_old_one_is_deleted(home: Home) -> None:
+    memem = home.open()
+    assert memem.state and copies.keep(memem.state.connection, str(home.state), 9e9)
+    memem.close()
+    spoilt(home.state / "state.db")
+    found = checks(home)["state database"]
+    assert found.level == DEGRADED and "state.db.damaged-" in found.text and "delete it" in found.text
+    for one in home.state.glob(copies.ASIDE):
+        one.unlink()
+    assert checks(home)["state database"].level == OK
 
 
 def test_saves_that_wait_are_counted(home: Home) -> None:

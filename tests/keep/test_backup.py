@@ -17,6 +17,9 @@ from memem.keep import backup as backups
 from memem.keep import bundle as bundles
 from memem.keep.backup import backup, made_here
 from memem.keep.bundle import MANIFEST, Bundle
+from memem.keep.forget import Wish
+from memem.keep.forget import carry_out as carry_out_forget
+from memem.keep.forget import plan as plan_forget
 from memem.keep.restore import carry_out, plan
 from memem.models import Draft
 from memem.off import is_off, stretches, turn_off, turn_on
@@ -265,6 +268,34 @@ def test_forgotten_memories_do_not_come_back_from_a_backup(memem, save, home, el
     planned = restored(elsewhere, made.path)
     assert [step.why for step in planned.steps if step.what == "left out"] == ["was forgotten on purpose"]
     assert elsewhere.memories("*") == []
+
+
+def test_what_named_a_forgotten_memory_is_no_conflict_and_does_not_bring_its_title_back(memem, save, home, tmp_path):
+    gone = save("The zorblax barn exports its figs on Friday")
+    tied = save("The zorblax barn exports its plums on Monday")
+    other = save("Deploys happen from the pier office")
+    memem.gate().link(gone.id, other.id)
+    memem.sync()
+    edited = save("Berth exports are semicolon separated")
+    memem.gate().link(gone.id, edited.id)
+    memem.sync()
+    root = Path(home.memory_root)
+    (path,) = root.rglob(f"*{edited.id[:8]}.md")
+    missing = save("Only uv installs what the harbor needs")
+    memem.gate().link(gone.id, missing.id)
+    made = backup(home, str(tmp_path))
+    carry_out_forget(memem, plan_forget(memem, Wish(ids=(gone.id,))))
+    path.write_text(path.read_text().replace("semicolon", "comma"))
+    next(root.rglob(f"*{missing.id[:8]}.md")).unlink()
+    planned = restored(memem, made.path)
+    assert [step.what for step in planned.steps if tied.id[:8] in step.where or other.id[:8] in step.where] == [
+        "same"
+    ] * 2
+    assert [step.what for step in planned.steps if edited.id[:8] in step.where] == ["beside"]
+    assert [step.what for step in planned.steps if missing.id[:8] in step.where] == ["new"]
+    assert len(list(root.rglob("*conflicted copy*"))) == 1
+    for one in root.rglob("*.md"):
+        assert gone.id not in one.read_text() and "zorblax-barn-exports-its-figs" not in one.read_text(), one
 
 
 # What a stranger may have made

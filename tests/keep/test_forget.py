@@ -11,11 +11,13 @@ import pytest
 from memem import graph
 from memem.errors import BadInput, NotFound, VaultUnavailable
 from memem.index.schema import FILE_NAME
+from memem.keep.audit import audit
 from memem.keep.backup import backup
 from memem.keep.forget import Wish, carry_out, plan
 from memem.miner import Miner
 from memem.models import Draft
 from memem.state import copies, helped
+from memem.state.changes import Changes
 from memem.tools.memory import transcript_search
 from memem.verify import DAMAGE, verify
 
@@ -386,6 +388,57 @@ def test_an_id_that_is_none_forgets_nothing(memem, save, name):
         plan(memem, Wish(ids=(name,)))
     with pytest.raises(NotFound):
         plan(memem, Wish(session=name))
+
+
+ZETTEL = "---\nid: {id}\ntitle: {title}\n---\n\n{title}, as the barn host needs it\n"
+
+
+def test_the_beginning_of_several_ids_forgets_nothing_and_names_them(memem, vault):
+    vault.write("one.md", ZETTEL.format(id="202311210930", title="Morning fig"))
+    vault.write("two.md", ZETTEL.format(id="202311211015", title="Later plum"))
+    with pytest.raises(BadInput, match=r"begins several ids.*202311210930 “Morning fig”, 202311211015 “Later plum”"):
+        plan(memem, Wish(ids=("20231121",)))
+    assert [item.memory.title for item in plan(memem, Wish(ids=("202311210930",))).notes] == ["Morning fig"]
+
+
+def test_a_whole_id_is_meant_also_where_it_begins_another(memem, vault):
+    vault.write("one.md", ZETTEL.format(id="20231121", title="Morning fig"))
+    vault.write("two.md", ZETTEL.format(id="202311211015", title="Later plum"))
+    forget(memem, ids=("20231121",))
+    assert [item.memory.title for item in memem.memories("*")] == ["Later plum"]
+
+
+def test_an_id_shorter_than_what_is_shown_of_others_is_enough(memem, vault, save, home):
+    vault.write("one.md", ZETTEL.format(id="'12345'", title="Morning fig"))
+    kept = save("The feeder number 12345 stands in the barn")
+    memem.sync()
+    assert [memory.title for memory in memem.get(["[12345]"])[0]] == ["Morning fig"]
+    assert memem.timeline("12345").anchor.title == "Morning fig"
+    assert audit(memem, "12345").memory.title == "Morning fig"
+    assert graph.neighbors(memem, "12345")[0].title == "Morning fig"
+    assert memem.save(Draft(content="The barn host wants a pear now", supersedes=("12345",)), dry_run=True).replaced
+    with pytest.raises(NotFound):
+        memem.timeline("1234")
+    forget(memem, ids=("12345",))
+    assert memem.get(["12345"])[1] and memem.get([kept.id])[0] == [kept]
+    assert any(kept.id in change.cause for change in Changes(home.dir).all())
+
+
+def test_two_notes_of_one_id_are_both_shown_and_both_forgotten_whole(tmp_path):
+    home = Home(tmp_path)
+    name = "bbbbbbbb-1111-4000-8000-000000000001"
+    home.write_note("one", "The marten lives below the barn and eats figs", id=name, title="Marten")
+    home.write_note("two", "The zorblaxctl heron nests upon the chimney", id=name, title="Heron")
+    shown = home.run("forget", name).stdout
+    for word in ("Marten", "memories/one.md", "Heron", "memories/two.md"):
+        assert word in shown
+    assert len(json.loads(home.run("forget", name, "--json").stdout)["memories"]) == 2
+    assert home.run("forget", name, "--yes").returncode == 0
+    assert held(home.state, "zorblaxctl") == held(home.state, "marten") == []
+    for text in ("The marten lives below the barn and eats figs", "The zorblaxctl heron nests upon the chimney"):
+        memem = home.open()
+        assert memem.save(Draft(content=text, source_type="mined")).action == "skipped"
+        memem.close()
 
 
 def test_the_command_shows_first_what_goes(tmp_path):

@@ -70,6 +70,16 @@ def test_the_last_change_of_one_memory_is_meant_by_its_id(memem, save, vault):
         undo(memem, "ffffffff")
 
 
+def test_the_beginning_of_several_ids_undoes_nothing(memem, save, vault):
+    for number, text in enumerate((OLD, DEPLOYS)):
+        path = vault.path(save(text).id)
+        path.write_text(path.read_text().replace("id: ", f"id: 20231121{number}\nonce: ", 1))
+    before = vault.snapshot()
+    with pytest.raises(BadInput, match="begins several ids"):
+        undo(memem, "20231121")
+    assert vault.snapshot() == before
+
+
 def test_what_a_human_edited_since_is_not_undone_and_nothing_else_of_it_either(memem, save, vault):
     old = save(OLD)
     new = save(NEW)

@@ -137,7 +137,7 @@ def test_m6_id_of_nothing_is_answered_as_not_found(call: Call, name: str) -> Non
         ("memory_search", {"query": "  "}, "query"),
         ("memory_search", {"query": "x", "limit": 500}, "50"),
         ("memory_get", {"ids": []}, "ids"),
-        ("memory_timeline", {"memory_id": "x"}, "8"),
+        ("memory_timeline", {"memory_id": ""}, "1"),
         ("active_memory_slice", {"query": ""}, "query"),
     ],
 )
