@@ -48,6 +48,17 @@ def test_dry_run_shows_everything_and_changes_nothing(machine: Machine) -> None:
     assert tree(machine.home) == before
 
 
+def test_the_key_of_what_was_redacted_is_named_with_how_to_delete_it(machine: Machine) -> None:
+    used(machine)
+    key = machine.home / ".config" / "memem" / "secrets.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("k")
+    for arguments in (["--dry-run"], ["--state", "--yes"]):
+        stays = remove(machine, *arguments).stdout.split("This stays:")[1]
+        assert f"rm {key}" in stays
+    assert key.exists()
+
+
 def test_without_state_what_cannot_be_made_anew_stays(machine: Machine) -> None:
     used(machine)
     vault = tree(machine.vault)
