@@ -227,10 +227,7 @@ def _key(config: Config) -> Iterator[tuple[str, str]]:
     """It lies outside of the state folder, so that it may be another state folder's as well."""
     path = config.secrets_key_file
     if os.path.isfile(path):
-        yield (
-            path,
-            f"key of what was redacted; when secrets.sealed is gone from every state folder: rm {shlex.quote(path)}",
-        )
+        yield path, f"key of what was redacted; once no state folder has a secrets.sealed: rm {shlex.quote(path)}"
 
 
 def _copies(config: Config) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_the_key_of_what_was_redacted_is_named_with_how_to_delete_it(machine: Ma
     key.write_text("k")
     for arguments in (["--dry-run"], ["--state", "--yes"]):
         stays = remove(machine, *arguments).stdout.split("This stays:")[1]
-        assert f"rm {key}" in stays
+        assert f"rm {shlex.quote(str(key))}" in stays
     assert key.exists()
 
 

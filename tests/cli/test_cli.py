@@ -158,11 +158,8 @@ def test_arguments_that_are_no_text_end_in_words(redis: Home, arguments: tuple[s
 
 
 def test_input_that_is_no_text_ends_in_words(home: Home) -> None:
-    for stdin, encoding in (
-        (b"\xff\xfeR\x00e\x00d\x00i\x00s\x00", "UTF-16"),
-        (b"Die Stra\xdfe ist zu", "WINDOWS-1252"),
-    ):
-        done = home.run("save", "-", stdin=stdin)
+    for text, codec, encoding in (("Redis on port 6380", "utf-16", "UTF-16"), ("Straßen", "cp1252", "WINDOWS-1252")):
+        done = home.run("save", "-", stdin=text.encode(codec))
         assert (done.returncode, done.stdout) == (2, "")
         assert "is no UTF-8" in done.stderr and f"iconv -f {encoding}" in done.stderr
     assert not list(home.notes.glob("*.md"))
