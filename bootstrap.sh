@@ -124,5 +124,8 @@ cache=-Xpycache_prefix=$state/pycache
 
 exec "$py" -I -S "$cache" -c 'import sys
 sys.path.insert(0, sys.argv[1])
-from memem.bootstrap import main
-main(sys.argv[2:])' "$root" "$@"
+try:
+    from memem.bootstrap import main
+    main(sys.argv[2:])
+except KeyboardInterrupt:
+    sys.exit(130)' "$root" "$@"

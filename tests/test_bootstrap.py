@@ -640,6 +640,12 @@ def test_the_users_umask_holds_again_for_the_command(machine: Machine) -> None:
     assert done["umask"] == os.umask(done["umask"])
 
 
+def test_interrupt_before_the_setup_has_begun_is_no_traceback(machine: Machine) -> None:
+    (machine.checkout / "memem/bootstrap.py").write_text("raise KeyboardInterrupt\n")
+    done = machine.run("get")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_compiled_modules_are_closed_to_others_whatever_the_umask(machine: Machine, before: bool) -> None:
     if before:
