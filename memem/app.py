@@ -146,7 +146,7 @@ class Memem(Stores):
         """
         memories, missing = self.get([name])
         if missing:
-            unknown = f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id (memory_search)."
+            unknown = f"no memory {name!r}; give at least {_SHORTEST_ID} characters of its id, as a search shows."
             raise NotFound(" ".join((unknown, *self.degraded)))
         anchor = memories[0]
         same = [
