@@ -106,8 +106,11 @@ def undo(memem: Any, /, memory_id: str, redo: bool, listed: bool, dry_run: bool,
     deed = undoing.chosen(memem(), memory_id, redo=redo)
     done = [] if dry_run else undoing.take_back(memem(), deed)
     if as_json:
-        emit({"done": deed.lines(), "undone": done, "applied": not dry_run})
-    elif dry_run:
+        emit({"done": deed.lines(), "undone": done, "applied": not dry_run, "passed_over": deed.passed})
+        return
+    for line in deed.passed[:_MOST_LINES]:
+        _say(f"Passed over: {line}.")
+    if dry_run:
         _say("\n".join(["This would be taken back:", *(f"  {line}" for line in deed.lines())]))
     else:
         _say("\n".join([*done, "Changed your mind: memem undo" + ("" if redo else " --redo")]))

@@ -107,11 +107,18 @@ def _report(mined: Mined, dry_run: bool) -> None:
     for outcome in mined.outcomes:
         if outcome.action != "skipped":
             click.echo(("+ " if not dry_run else "? ") + render.index_line(outcome.memory))
+            for old in outcome.replaced:
+                click.echo(f"  replaces {render.index_line(old)}")
 
 
 def _document(mined: Mined) -> dict[str, Any]:
     lessons = [
-        {"action": outcome.action, "path": outcome.path, "memory": outcome.memory.as_dict()}
+        {
+            "action": outcome.action,
+            "path": outcome.path,
+            "memory": outcome.memory.as_dict(),
+            "replaced": [old.id for old in outcome.replaced],
+        }
         for outcome in mined.outcomes
     ]
     return mined.as_dict() | {"outcomes": lessons}

@@ -71,7 +71,7 @@ def secrets(memem: Memem) -> Check:
     try:
         store.check()
     except Locked as error:
-        fix = "bring the key back; no new one is made while secrets are sealed with the old one"
+        fix = "bring back what is missing or damaged; nothing new takes the place of it by itself"
         return Check(name="sealed secrets", level=FAILING, text=str(error), fix=fix)
     try:
         if store.where == "file":

@@ -2,12 +2,14 @@
 
 One file of lines in the state folder: first a proof of the key, then what was found, or a fingerprint that is allowed.
 The key lies elsewhere, in a file of the user's settings or in the system's keyring, and is made once, with the store.
-A store whose key is missing, wrong or open to others stays locked and says so: no new key ever takes its place.
+A store whose key is missing, wrong or open to others stays locked and says so: no new key ever takes its place. One
+that is damaged is locked, too, and left as it is: what still can be read of it is shown.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -54,6 +56,7 @@ class SealedStore:
         self._secret = b""
         self._inside = [Path(config.dir), Path(config.vault)]
         self._known: tuple[tuple[int, int], list[dict[str, Any]]] = ((0, 0), [])
+        self._damaged = False  # what is known of it
 
     def allows_some(self) -> bool:
         """Whether a human said of anything that it is no secret."""
@@ -83,6 +86,7 @@ class SealedStore:
         if self.where == OFF or not found:
             return
         try:
+            self._check_whole()
             self._check_key(create=True)
             known = {row.get("id") for row in self._rows()}
             new = {self._fingerprint(value)[:12]: (rule, value) for rule, value in found}
@@ -137,6 +141,7 @@ class SealedStore:
 
     def allow(self, value: str) -> None:
         """Remember, by a fingerprint, that a value is no secret: it is not redacted again."""
+        self._check_whole()
         self._check_key(create=True)
         name = self._fingerprint(value)
         if not any(row.get("allow") == name for row in self._rows()):
@@ -147,10 +152,12 @@ class SealedStore:
 
         What was allowed stays, unless the key is lost: then nothing can be told by it any more.
         """
+        if names:
+            self._check_whole()  # what cannot be read would go, too
         gone = {self._item(name).id for name in names} or {item.id for item in self.items()}
+        useless = not names and not self._opens()
         with self._locked():
             rows = [row for row in self._rows() if row.get("id") not in gone]
-            useless = not names and not self._opens()
             if useless or not any("id" in row or "allow" in row for row in rows):  # nothing needs no key either
                 self.path.unlink(missing_ok=True)
                 return len(gone)
@@ -163,7 +170,8 @@ class SealedStore:
         return len(gone)
 
     def check(self) -> None:
-        """Raises Locked when there is a store and its key does not open it."""
+        """Raises Locked when there is a store and it is damaged, or its key does not open it."""
+        self._check_whole()
         if self._rows():
             self._check_key()
 
@@ -174,10 +182,26 @@ class SealedStore:
             return False
         return True
 
+    def _check_whole(self) -> None:
+        if self._is_damaged():
+            with self._locked():  # where nobody is at writing a line
+                self._known = (0, 0), []
+                if self._is_damaged():
+                    raise self._damage()
+
+    def _is_damaged(self) -> bool:
+        self._rows()
+        return self._damaged
+
+    def _damage(self) -> Locked:
+        return Locked(f"{self.path} is damaged and stays as it is: bring a copy back, or move it away for a new one.")
+
     def _check_key(self, *, create: bool = False) -> None:
         if self.where == OFF:
             raise Locked("redacted secrets are kept nowhere: memem config set secrets_store file")
         proof = next((row["proof"] for row in self._rows() if "proof" in row), "")
+        if not proof and self._damaged:
+            raise self._damage()
         if not self._secret:
             self._secret = self._read_key()
         if not self._secret and (proof or self._rows() or not create):
@@ -191,7 +215,7 @@ class SealedStore:
             with self._locked():
                 if not self._rows():
                     self._write([{"proof": self._fernet().encrypt(_PROOF).decode()}])
-            proof = self._rows()[0].get("proof", "")
+            proof = next((row["proof"] for row in self._rows() if "proof" in row), "")
         from cryptography.fernet import InvalidToken
 
         try:
@@ -272,10 +296,14 @@ class SealedStore:
         try:
             stat = self.path.stat()
             if self._known[0] != (stat.st_mtime_ns, stat.st_size):
-                lines = self.path.read_bytes()[:_MOST_BYTES].splitlines()
-                self._known = (stat.st_mtime_ns, stat.st_size), list(_parsed(lines))
+                data = self.path.read_bytes()[: 2 * _MOST_BYTES]
+                rows = [_parsed(line) for line in data.splitlines()]
+                whole = [row for row in rows if row]
+                proven = any("proof" in row for row in whole)
+                self._damaged = not (proven and len(whole) == len(rows) and data.endswith(b"\n"))
+                self._known = (stat.st_mtime_ns, stat.st_size), whole
         except (FileNotFoundError, NotADirectoryError):
-            self._known = (0, 0), []
+            self._known, self._damaged = ((0, 0), []), False
         except OSError as error:
             raise Locked(f"{self.path} cannot be read: {error.strerror}. Fix its permissions.") from error
         return self._known[1]
@@ -287,12 +315,18 @@ class SealedStore:
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
         flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NOFOLLOW
-        with open(os.open(self.path, flags, 0o600), "ab") as file:
-            if file.tell() > _MOST_BYTES:
+        with open(os.open(self.path, flags, 0o600), "ab", buffering=0) as file:
+            before = file.tell()
+            if before > _MOST_BYTES:
                 raise Locked(f"{self.path} is full: memem secrets purge")
-            file.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
-            file.flush()
-            os.fsync(file.fileno())
+            data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+            try:
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)  # a line that is cut off would lock the store
+                raise
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -304,14 +338,16 @@ class SealedStore:
             os.close(handle)
 
 
-def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # cut off by a crash
-        if isinstance(row, dict):
-            yield row
+def _parsed(line: bytes) -> dict[str, Any]:
+    """The row of a line, or nothing where it is damaged."""
+    try:
+        row = json.loads(line)
+        fits = all(isinstance(row[name], str) for name in ("proof", "allow", "sealed") if name in row)
+        if "sealed" in row:
+            fits = fits and all(isinstance(row[name], str) for name in ("id", "rule", "place")) and row["at"] >= 0
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return row if fits and isinstance(row, dict) else {}
 
 
 def _cryptography() -> Any:

@@ -24,6 +24,7 @@ class Deed(Value):
 
     cause: str
     changes: tuple[Change, ...]
+    passed: tuple[str, ...] = ()  # later ones of which there is nothing to take back, each with its reason
 
     @property
     def is_undo(self) -> bool:
@@ -50,10 +51,12 @@ def deeds(memem: Memem) -> list[Deed]:
 
 
 def chosen(memem: Memem, name: str = "", *, redo: bool = False) -> Deed:
-    """The last thing that memem did, or did to the memory of an id; with `redo` the last undo.
+    """The last thing that memem did, or did to the memory of an id; with `redo` the last undo. Nothing is changed.
+
+    What of it is there, under whatever name, is meant; later deeds of which nothing is there are named in it as passed.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none; names those that were passed.
         BadInput: the id is too short.
     """
     name = name.strip().strip("[]")
@@ -62,20 +65,25 @@ def chosen(memem: Memem, name: str = "", *, redo: bool = False) -> Deed:
     memem.sync()
     paths = {item.path for item in memem.index.by_prefix(name)} if name else set()
     found = [deed for deed in deeds(memem) if deed.is_undo == redo and (not name or _concerns(deed, name, paths))]
-    if not found:
-        what = "undone" if redo else "done"
-        whom = f"to {name!r}" if name else "lately"
-        raise NotFound(f"nothing that memem has {what} {whom} can be taken back: memem undo --list shows what can.")
-    last = found.pop()
-    while found and not _came_about(memem, last):
-        _journal(memem).drop(list(last.changes))
+    passed: list[str] = []
+    while found:
         last = found.pop()
-    return last
+        reasons = [_nothing_left(memem, change) for change in last.changes]
+        if not all(reasons):
+            return last.replace(passed=tuple(passed))
+        passed += reasons
+    what = "undone" if redo else "done"
+    whom = f"to {name!r}" if name else "lately"
+    gone = f" ({'; '.join(passed)})" if passed else ""
+    raise NotFound(f"nothing that memem has {what} {whom} can be taken back{gone}: memem undo --list shows what can.")
 
 
-def _came_about(memem: Memem, deed: Deed) -> bool:
-    """Whether anything came of it before a crash ended it."""
-    return any(_hash_now(memem, change.path) != change.before for change in deed.changes)
+def _nothing_left(memem: Memem, change: Change) -> str:
+    """Why there is nothing to take back of a change, or ""."""
+    places = _places(memem, change)
+    if any(_hash_now(memem, path) != change.before for path in places):
+        return ""
+    return f"{change.path} is as it was before" if places else f"{change.path} is gone"
 
 
 def take_back(memem: Memem, deed: Deed) -> list[str]:
@@ -115,10 +123,12 @@ def _checked(memem: Memem, deed: Deed) -> list[tuple[Change, str]]:
     """What is to be taken back, the latest first, and where each note is now: as the deed left it, or it is refused."""
     found: list[tuple[Change, str]] = []
     states: dict[str, str] = {}
+    moved: dict[str, list[str]] = {}
     for change in reversed(deed.changes):
-        path = change.path
-        if change.path not in states and change.after and not memem.vault.stat(path):
-            path = _moved(memem, change)
+        places = moved.setdefault(change.path, _places(memem, change))
+        if len(places) != 1:
+            raise BadInput(f"{change.path} is gone, or renamed and edited or copied: change it by hand.")
+        path = places[0]
         state = states.get(change.path, _hash_now(memem, path))
         if state == change.after:
             found.append((change, path))
@@ -145,12 +155,18 @@ def _hash_now(memem: Memem, path: str) -> str:
         return ""
 
 
-def _moved(memem: Memem, change: Change) -> str:
-    """Where a note is that a human renamed: the one with the bytes that the change left."""
-    found = [item.path for item in memem.index.notes("hash = ?", (change.after,)) if memem.vault.stat(item.path)]
-    if len(found) == 1:
-        return found[0]
-    raise BadInput(f"{change.path} is gone, or renamed and edited or copied: change it by hand.")
+def _places(memem: Memem, change: Change) -> list[str]:
+    """Where a note is now, which a human may have renamed: where there are the bytes around the change, or its id."""
+    if change.kind == REMOVED or memem.vault.stat(change.path):
+        return [change.path]
+    same = memem.index.notes("hash IN (?, ?)", (change.after, change.before))
+    found = same or [item for item in memem.index.notes("id != ''") if _is_of(item.memory.id, change)]
+    return [item.path for item in found if memem.vault.stat(item.path)]
+
+
+def _is_of(memory: str, change: Change) -> bool:
+    """Whether a change is of the note of an id: by the name that memem gave it, or because it was made with it."""
+    return change.path.endswith((f"-{memory[:8]}.md", f"-{memory}.md")) or (change.kind, change.cause) == (MADE, memory)
 
 
 def _undo_one(memem: Memem, change: Change, path: str, cause: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -111,6 +112,88 @@ def test_s3_a_save_goes_on_without_the_key_and_doctor_fails(home: Home) -> None:
 
     assert secrets(memem).level == "failing" and "missing" in secrets(memem).text
     memem.close()
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+def cut_late(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 20)
+
+
+def cut_whole(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def scramble(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 20)
+
+
+def nest(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"[" * 200_000 + b"\n")
+
+
+def behead(path: Path) -> None:
+    path.write_bytes(path.read_bytes().partition(b"\n")[2])
+
+
+def strip_a_row(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b'{"sealed": 7}\n')
+
+
+@pytest.mark.parametrize("harm", [cut, cut_late, cut_whole, scramble, nest, behead, strip_a_row])
+def test_s3_a_damaged_store_locks_stays_as_it_is_and_is_named(home: Home, harm) -> None:  # type: ignore[no-untyped-def]
+    home.save(f"The deploy token of harbor is {TOKEN} since May")
+    path, key = store(home).path, key_file(home).read_bytes()
+    harm(path)
+    damaged = path.read_bytes()
+    for _ in range(2):
+        told = home.run("save", f"The bucket of harbor is read with {OTHER} since June {_}")
+        assert told.returncode == 0 and f"kept nowhere: {path} is damaged" in told.stdout, told
+    assert "[REDACTED:" in "".join(one.read_text() for one in home.notes.glob("the-bucket*"))
+    listed = home.run("secrets", "list")
+    assert (listed.returncode, "is damaged" in listed.stderr) == (4, True), listed
+    memem = home.open()
+    from memem.health.folders import secrets
+
+    assert secrets(memem).level == "failing" and "is damaged" in secrets(memem).text
+    memem.close()
+    for call in (lambda: store(home).allow("x" * 20), lambda: store(home).purge(["abcd"])):
+        with pytest.raises((Locked, NotFound)):
+            call()
+    assert (path.read_bytes(), key_file(home).read_bytes()) == (damaged, key)
+    assert "removed" in at_terminal(home, "secrets", "purge", "--all", "--yes")
+    store(home).keep([("github", TOKEN)], "x")
+    assert store(home).reveal(store(home).items()[0].id) == TOKEN
+
+
+def test_s3_what_a_damaged_store_still_holds_is_shown(home: Home) -> None:
+    sealed = store(home)
+    sealed.keep([("github", TOKEN)], "x")
+    sealed.keep([("aws", OTHER)], "y")
+    cut_late(sealed.path)
+    (item,) = store(home).items()
+    assert store(home).reveal(item.id) == TOKEN
+    with pytest.raises(Locked, match="is damaged"):
+        store(home).purge([item.id])
+
+
+def test_disk_that_is_full_leaves_no_half_line(home: Home) -> None:
+    import resource
+
+    sealed = store(home)
+    sealed.keep([("github", TOKEN)], "x")
+    before = sealed.path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 30, limits[1]))
+    try:
+        sealed.keep([("aws", OTHER)], "y")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert sealed.problem and sealed.path.read_bytes() == before
 
 
 def test_save_tells_that_a_secret_could_not_be_sealed(home: Home) -> None:

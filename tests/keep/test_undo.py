@@ -1,5 +1,6 @@
 """Undo: what memem did to notes is taken back whole, and never what a human did."""
 
+import json
 import os
 from pathlib import Path
 
@@ -87,6 +88,101 @@ def test_a_note_that_was_renamed_is_undone_where_it_is(memem, save, vault):
     path.rename(path.with_name("My own name.md"))
     undo(memem)
     assert vault.read("My own name.md") == before
+
+
+HERON, STORK = "The heron feeder is refilled by Ada every week", "The stork nest camera has battery type CR2"
+
+
+def renamed(path):
+    path.rename(path.with_name("renamed.md"))
+
+
+def moved(path):
+    folder = path.parent / "birds"
+    folder.mkdir()
+    path.rename(folder / path.name)
+
+
+@pytest.mark.parametrize("by_hand", [renamed, moved])
+def test_the_last_deed_is_the_one_whose_note_a_human_renamed_or_moved(memem, save, vault, by_hand):
+    heron, stork = save(HERON), save(STORK)
+    by_hand(vault.path(stork.id))
+    assert chosen(memem).cause == stork.id
+    undo(memem)
+    assert [item.memory.id for item in memem.memories()] == [heron.id]
+
+
+def test_a_note_that_was_renamed_and_edited_is_named_and_nothing_else_is_undone_instead(memem, save, vault):
+    save(HERON)
+    stork = save(STORK)
+    renamed(vault.edit(stork.id, body=f"{STORK}, says Ada"))
+    before = vault.snapshot()
+    with pytest.raises(BadInput, match=r"renamed\.md was edited since"):
+        undo(memem)
+    assert vault.snapshot() == before
+
+
+def test_a_note_that_was_deleted_by_hand_is_named_and_not_forgotten_by_looking(memem, save, vault):
+    heron, stork = save(HERON), save(STORK)
+    path, data = vault.path(stork.id), vault.read(stork.id)
+    path.unlink()
+    deed = chosen(memem)
+    assert deed.cause == heron.id
+    assert [line for line in deed.passed if path.name in line and "is gone" in line]
+    assert len(deeds(memem)) == 2
+    path.write_bytes(data)
+    assert chosen(memem).cause == stork.id
+
+
+def test_a_note_that_was_renamed_and_copied_is_named_and_no_copy_is_touched(memem, save, vault):
+    save(HERON)
+    path = vault.path(save(STORK).id)
+    path.with_name("copy.md").write_bytes(path.read_bytes())
+    renamed(path)
+    before = vault.snapshot()
+    with pytest.raises(BadInput, match=rf"{path.name} is gone, or renamed and edited or copied"):
+        undo(memem)
+    assert vault.snapshot() == before
+
+
+def test_a_correction_whose_notes_a_human_deleted_is_passed_over(memem, save, vault):
+    heron, old = save(HERON), save(OLD)
+    new = save(NEW)
+    vault.path(old.id).unlink()
+    vault.path(new.id).unlink()
+    deed = chosen(memem)
+    assert deed.cause == heron.id and len(deed.passed) == 3
+
+
+def test_without_another_deed_the_one_that_is_gone_is_named(memem, save, vault):
+    path = vault.path(save(STORK).id)
+    path.unlink()
+    with pytest.raises(NotFound, match=rf"{path.name} is gone"):
+        undo(memem)
+
+
+def test_a_note_of_two_changes_is_undone_where_it_was_moved(memem, save, vault):
+    heron, stork = save(HERON), save(STORK)
+    before = vault.read(heron.id)
+    cause = "one deed"
+    memem.gate().relate(memem.index.by_prefix(heron.id)[0], "related", memem.index.by_prefix(stork.id)[0], cause)
+    memem.sync()
+    memem.gate().relate(memem.index.by_prefix(heron.id)[0], "contradicts", memem.index.by_prefix(stork.id)[0], cause)
+    renamed(vault.path(heron.id))
+    undo(memem)
+    assert vault.read("renamed.md") == before
+
+
+def test_the_command_names_what_it_passed_over(tmp_path):
+    home = Home(tmp_path)
+    home.save(HERON)
+    stork = home.save(STORK)
+    (path,) = home.notes.glob(f"*{stork.id[:8]}.md")
+    path.unlink()
+    shown = home.run("undo", "--dry-run").stdout
+    assert f"Passed over: memories/{path.name} is gone" in shown and "the-heron" in shown
+    assert json.loads(home.run("undo", "--dry-run", "--json").stdout)["passed_over"]
+    assert "Passed over" in home.run("undo").stdout
 
 
 def test_an_edit_in_the_very_moment_of_the_undo_is_kept(memem, save, vault, monkeypatch):
