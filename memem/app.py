@@ -145,7 +145,7 @@ class Memem(Stores):
         """
         memories, missing = self.get([name])
         if missing:
-            unknown = f"no memory {name!r}; give at least {SHORTEST_ID} characters of its id (memory_search)."
+            unknown = f"no memory {name!r}; give at least {SHORTEST_ID} characters of its id, as a search shows."
             raise NotFound(" ".join((unknown, *self.degraded)))
         anchor = memories[0]
         same = [
@@ -182,7 +182,11 @@ class Memem(Stores):
         """What the prompt hook would inject for a prompt into a session that has seen nothing."""
         self.freshen()
         query = Query(
-            text=prompt, scope=self.scope(scope), limit=self.config.prompt_limit, budget=self.config.prompt_budget
+            text=prompt,
+            scope=self.scope(scope),
+            limit=self.config.prompt_limit,
+            budget=self.config.prompt_budget,
+            today=_today(),
         )
         return slices.for_prompt(self.index, query, self.config.memory_root, lambda _: {})
 
@@ -195,6 +199,7 @@ class Memem(Stores):
             scope=self.scope(scope),
             limit=self.config.session_start_limit,
             budget=self.config.session_start_budget,
+            today=_today(),
         )
         stood = self.state.stood(query.scope.id)[1] if self.state else []
         told = self.state.told(query.scope.id) if self.state else {}
@@ -327,6 +332,10 @@ def _question(text: str) -> str:
     if not text.strip():
         raise BadInput("the query is empty: say what you are looking for.")
     return text[:2000]
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _bounded(limit: int, most: int) -> int:

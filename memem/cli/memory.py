@@ -158,7 +158,15 @@ COMMANDS = (save, search, get, list_, timeline)
 def _from_stdin() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise BadInput('nothing on standard input: echo "…" | memem save -')
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:  # what cannot be read would be lost, and nobody would know
+        likely = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
+        raise BadInput(
+            f"standard input is no UTF-8 (byte {error.start + 1}), so nothing was saved. If it is {likely}: "
+            f"iconv -f {likely} -t UTF-8 FILE | memem save -"
+        ) from None
 
 
 def _table(memories: list[Memory]) -> None:

@@ -27,6 +27,7 @@ _FRAMES = (
 )
 _OWN = ("user", "agent")
 _SUMMARY = 400
+_MARK = "<!-- memem:"
 _LONGEST_SHOWN = 120  # characters of a title
 
 
@@ -62,12 +63,19 @@ def index_line(memory: Memory) -> str:
 
 def _title_and(title: str, text: str, most: int) -> str:
     """A title, and as much of what follows it in the text; one that was cut out of its sentence is taken up again."""
-    title, text = one_line(quoted(title)), one_line(quoted(text))
+    title, text = one_line(quoted(title)), one_line(quoted(_unmarked(text)))
     begun = title.removesuffix(" …")
     rest = cut(text.removeprefix(begun).lstrip(" .:—-"), most)
     if rest and begun != title and text.startswith(begun):
         return f"{begun} {rest}"
     return f"{title} — {rest}" if rest else title
+
+
+def _unmarked(text: str) -> str:
+    """A text without the lines that mark what memem generated in it."""
+    if _MARK not in text:
+        return text
+    return "\n".join(line for line in text.split("\n") if not line.startswith(_MARK))
 
 
 def explained(found: Slice) -> str:
@@ -248,7 +256,7 @@ def outcome(result: Outcome) -> str:
         lines.append(f'Replaces {_id8(old)} "{one_line(quoted(old.title))}", which stays in the vault as superseded.')
     if result.related:
         near = "; ".join(f'{_id8(old)} "{cut(one_line(quoted(old.title)), 80)}"' for old in result.related)
-        lines.append(f"Near it: {near}. If it outdates one of them, save it once more with supersedes=[id].")
+        lines.append(f"Near it: {near}. If it outdates one of them, save it once more with `supersedes` and its id.")
     if result.reason and result.path and result.action != "skipped":
         lines.append(result.reason)
     if result.redacted:
