@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import LEAST, WORDS, is_password, is_placeholder, is_random, is_secret, is_slug
+from memem.ingest.judging import LEAST, WORDS, is_mixed, is_password, is_placeholder, is_random, is_secret, is_slug
 from memem.ingest.page import Page, Span
 
 NAME = re.compile(
@@ -23,7 +23,7 @@ ASSIGNED = re.compile(
         |,?\s{1,40}["']?value["']?\s{0,4}[:=]\s{0,4}                               # name: TOKEN, value: …
         |[ \t]{0,8}(?:[:.?|+]{0,2}={1,3}>?|::?|<-)[ \t]{0,8}
             (?:[|>][-+]?\s{1,40} |\s{1,40}(?=["']) |!{1,2}[a-z]{1,12}[ ]{1,4} |[*]{2}(?=\w))?
-        |[ ]{0,2}(?:\(|(?P<listed>,))\s{0,4}(?=["'])                                               # set("TOKEN", "…")
+        |[ ]{0,2}(?:\(|(?P<listed>,))(?:[ ]{0,20}|\s{0,4})(?=["'])      # set("TOKEN", "…")
         |[ ](?:is|was)(?:[ ](?:now|still|just))?(?:[ ]{0,2}[:=][ ]{0,4}|[ ]:?)(?:[*]{2}(?=\w))?   # the token is: …
         |(?P<tag>>\s{0,40})
         |(?P<spaced>[ ]{1,4}))""",
@@ -59,11 +59,12 @@ SETTING = re.compile(
     |(?:define|putenv|\bset(?i:env|property|parameter|variable|environmentvariable)?)\([ ]{0,4}["'])\Z""",
     re.VERBOSE | re.MULTILINE,
 )
+SALT = 64  # characters of those that WordPress draws, blanks and signs among them
 MOST = 10_000  # a text with more is no human's, and what follows goes as a whole
 CLOSING = ".,;:)]}"
 DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
 TAG_END = re.compile(r"\s{0,40}</")
-OPENING = re.compile(r"""(?:[bfru]{1,2}(?=["']))?(?:(\\){1,7}["']|("{3}|'{3}|["'`]))""")
+OPENING = re.compile(r"""(?:[bfruN]{1,2}(?=["']))?(?:(\\){1,7}["']|("{3}|'{3}|["'`]))""")
 
 
 def find_assigned(page: Page) -> Iterator[Span]:
@@ -95,7 +96,8 @@ def find_assigned(page: Page) -> Iterator[Span]:
         sure = (quoted is not None and not loose) or (whole.isupper() and (text[at - 1] == "=" or bool(setting)))
         if loose and not setting and not (DENSE.match(shown) and _is_strong(kind, name[0], shown)):
             continue
-        if not is_secret(kind, whole, shown, bool(quoted), sure):
+        drawn = setting and len(shown) == SALT and is_mixed(shown) and len(set(shown)) > SALT / 3
+        if not (drawn or is_secret(kind, whole, shown, bool(quoted), sure)):
             continue
         start, end = value.span()
         if not quoted and (bare := BARE.match(text, start)):

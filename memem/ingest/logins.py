@@ -30,17 +30,25 @@ CLIENT = re.compile(
     |htpasswd[ ]-[a-zA-Z]{0,4}b\w?[ ]\S{1,80}[ ]\S{1,60}[ ]
     |openssl\b[^\n|;]{0,80}?[ ]-[kK][ ] |gh[ ]secret[ ]set\b[^\n|;]{0,80}?[ ](?:--body|-b)[ =]
     |(?:un)?rar[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-h?p(?=\S) |7z\w?[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-p(?=\S)
-    |(?:(?:un)?zip\b[^\n|;]{0,80}?[ ]-P[ ] |ldap[a-z]{3,8}\b[^\n|;]{0,120}?[ ]-w[ ] |(?:bind|root)pw[ \t]{1,8})
+    |(?:(?:un)?zip\b[^\n|;]{0,80}?[ ]-P[ ]? |ldap[a-z]{3,8}\b[^\n|;]{0,120}?[ ]-w[ ]
+        |(?i:bindpw|(?:olc)?rootpw):{0,2}[ \t]{1,8})
         (?=["']|[a-z]{0,60}[^\sa-z])
+    |(?:sqlcmd|bcp)\b[^\n|;]{0,80}?[ ]-P[ ] |mongo(?:sh|dump|restore)?\b[^\n|;]{0,80}?[ ]-p[ ]
+    |wpa_passphrase[ ]\S{1,40}[ ] |rabbitmqctl[ ](?:add_user|change_password)[ ]\S{1,60}[ ]
+    |net[ ]user[ ]\S{1,60}[ ](?!/)
     |net[ ]use\b[^\n|;]{0,80}?[ ]/user:\S{1,60}[ ]
     |(?:docker|podman|helm|az|oc|cf)[ ](?:registry[ ])?login\b[^\n|;]{0,80}?[ ]-p[ ])
     [ ]?(?:'(?P<single>[^'\n]{3,100})'|"(?P<double>[^"\n]{3,100})"|(?P<bare>[^\s"'<-][^\s"']{2,100}))""",
     re.VERBOSE,
 )
-CLIENTS = (
+# Programs that take a password as an option of one letter, and what a password follows without one.
+WITH_OPTION = (
     *("sshpass -p", "mysql", "mariadb", "redis-cli", "docker ", "podman ", "helm ", "az ", "oc ", "cf "),
-    *("requirepass", "masterauth", "htpasswd -", "openssl", "gh secret", "net use"),
-    *("zip", "unzip", "rar", "unrar", "7z", "ldap", "bindpw", "rootpw"),
+    *("zip", "unzip", "rar", "unrar", "7z", "ldap", "sqlcmd", "bcp", "mongo"),
+)
+WITHOUT = (
+    *("requirepass", "masterauth", "htpasswd -", "openssl", "gh secret", "net use", "bindpw", "rootpw", "olcrootpw"),
+    *("wpa_passphrase", "rabbitmqctl"),
 )
 NETRC = re.compile(  # its words stand in one line or in several
     r"""(?:\bmachine[ \t]{1,8}(?P<host>[\w.:-]{1,120})|(?<![^\n])default)\s{1,20}
@@ -133,7 +141,7 @@ def _curl(page: Page) -> Iterator[Span]:
 
 
 def _programs(page: Page) -> Iterator[Span]:
-    for match in page.matches(CLIENT, page.places(*CLIENTS)):
+    for match in page.matches(CLIENT, page.places(*WITH_OPTION, *WITHOUT)):
         value = match.lastgroup or "bare"
         if not is_placeholder(match[value]):
             yield *match.span(value), "password"
@@ -214,23 +222,7 @@ PLACES: Ways = (
     (_urls, ("://", "%3a%2f%2f")),
     (_headers, ("authorization", "bearer", "cookie")),
     (_curl, ("curl",)),
-    (
-        _programs,
-        (
-            " -p",
-            " -hp",
-            " -w ",
-            " -a ",
-            "bindpw",
-            "rootpw",
-            "requirepass",
-            "masterauth",
-            "htpasswd",
-            "openssl",
-            "gh secret",
-            "net use",
-        ),
-    ),
+    (_programs, (" -p", " -hp", " -w ", " -a ", *WITHOUT)),
     (_netrc, ("passw",)),
     (_sql, ("identified ", "password '", 'password "', "set password")),
     (_piped, ("echo ", "printf ")),

@@ -166,6 +166,7 @@ PLAIN = (
     "post the token to https://api.acme.dev/v1?Xa=AbC1; the password check in tests/test_Auth2.py::test_login fails",
     "the token of 2024-11-21T10:11:12Z expired; the password goes to user@Host2.example.org; la clave es user_id_2",
     "密码为空, 密码是必填项, パスワードは必須です, パスワードは8文字以上です, ключ API: обязателен",
+    'beta = ["token-counting-2024-11-01",\n        "token-efficient-tools-2025-02-19"]; unzip a.zip; mvn -Pprod',
     "uses password SHA-256 hashing, or password PBKDF2, or Pass *SDAGISelPass, or pass `force_refresh=True`",
     "",
 )
@@ -268,6 +269,14 @@ def test_assigned_value_is_replaced_and_its_name_kept(assignment: str) -> None:
         "zip -r -P |hunter2| a.zip b",
         "7z a -p|hunter2| a.7z b",
         "ldapsearch -x -D cn=admin -w |hunter2| -b dc=x",
+        "Password:\n```\n|Xk4mQ9vT2rLp|\n```\n",
+        "define('AUTH_KEY',         '|x1! {y}$Bq;ZzLw<0>~kT9(m)vR@e%2^pG*d_HsA=+c5.N:/uJ?iF6oC[W]a8Q9 |');",
+        "ALTER LOGIN sa WITH PASSWORD = N'|Xk4mQ9vT2rLp|';",
+        "olcRootPW: |hunter2|",
+        "sqlcmd -U sa -P |hunter2|",
+        "mongosh -u a -p |hunter2|",
+        "wpa_passphrase Home |hunter2|",
+        "rabbitmqctl add_user bob |hunter2|",
         "seed phrase: |abandon ability able about above absent absorb abstract absurd abuse access accident|",
     ],
 )
