@@ -119,7 +119,13 @@ cache=-Xpycache_prefix=$state/pycache
 [ -n "$py" ] || search_path || { [ "$cache" != -B ] && install_python; } ||
     fail 10 "no Python 3.11 or newer was found" "install one (apt install python3, brew install python, or uv python install 3.12), or set MEMEM_PYTHON to its path"
 
+# Python would make it as open as the umask allows; a folder that is closed closes what is in it.
+[ "$cache" = -B ] || [ -d "$state/pycache" ] || (umask 077 && mkdir -p "$state/pycache") 2>/dev/null
+
 exec "$py" -I -S "$cache" -c 'import sys
 sys.path.insert(0, sys.argv[1])
-from memem.bootstrap import main
-main(sys.argv[2:])' "$root" "$@"
+try:
+    from memem.bootstrap import main
+    main(sys.argv[2:])
+except KeyboardInterrupt:
+    sys.exit(130)' "$root" "$@"

@@ -19,9 +19,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         serve([])
         return
-    from memem.cli.main import run
+    try:
+        from memem.cli.main import run
 
-    run(arguments)
+        run(arguments)
+    except KeyboardInterrupt:  # before or after a command's own library, which has its own words for it
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from memem.active import ActiveSlice, Task
 from memem.dates import end_of, named
-from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable
+from memem.errors import BadInput, NotFound, StateUnavailable, Unavailable, VaultUnavailable
 from memem.models import GENERAL, SHORTEST_ID, Candidate, Draft, Imported, Memory, Outcome, Query, Scope, Slice
 from memem.off import is_off
 from memem.project import find_checkout
@@ -20,7 +20,7 @@ from memem.recall import slices
 from memem.recall.paths import File
 from memem.slicing import activated
 from memem.state import helped
-from memem.stores import Stores, verb
+from memem.stores import PATIENT_SECONDS, Stores, verb
 from memem.value import Value
 
 if TYPE_CHECKING:  # what reads transcripts loads slowly, and a search needs none of it
@@ -122,15 +122,19 @@ class Memem(Stores):
     def get(self, ids: Sequence[str]) -> tuple[list[Memory], list[str]]:
         """Memories by id or its beginning of at least 8 characters, and the names that nothing was found for."""
         self.freshen()
-        found: list[Memory] = []
-        missing: list[str] = []
-        for name in dict.fromkeys(part.strip().strip("[]") for part in ids):
-            matches = [item.memory for item in self.index.named(name)]
-            if not matches and len(name) >= SHORTEST_ID:
-                matches = [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
-            found += matches
-            missing += [] if matches else [name]
-        return found, missing
+        names = list(dict.fromkeys(part.strip().strip("[]") for part in ids))
+        if self._left and not all(map(self._named, names)):  # it may be in what the index does not hold yet
+            with contextlib.suppress(VaultUnavailable, StateUnavailable):
+                self.sync(seconds=PATIENT_SECONDS)
+        found = {name: self._named(name) for name in names}
+        return [memory for matches in found.values() for memory in matches], [name for name in names if not found[name]]
+
+    def _named(self, name: str) -> list[Memory]:
+        """The memories whose id it is or begins, in the index or else in the spool."""
+        found = [item.memory for item in self.index.named(name)]
+        if found or len(name) < SHORTEST_ID:
+            return found
+        return [memory for memory in self._spool().waiting() if memory.id.startswith(name.lower())]
 
     @verb
     def timeline(self, name: str, before: int = 5, after: int = 5) -> Timeline:
@@ -141,7 +145,8 @@ class Memem(Stores):
         """
         memories, missing = self.get([name])
         if missing:
-            raise NotFound(f"no memory {name!r}; give at least {SHORTEST_ID} characters of its id (memory_search).")
+            unknown = f"no memory {name!r}; give at least {SHORTEST_ID} characters of its id, as a search shows."
+            raise NotFound(" ".join((unknown, *self.degraded)))
         anchor = memories[0]
         same = [
             item.memory for item in self.index.notes("project = ? AND id != ''", (anchor.project,), order="created, id")
@@ -177,7 +182,11 @@ class Memem(Stores):
         """What the prompt hook would inject for a prompt into a session that has seen nothing."""
         self.freshen()
         query = Query(
-            text=prompt, scope=self.scope(scope), limit=self.config.prompt_limit, budget=self.config.prompt_budget
+            text=prompt,
+            scope=self.scope(scope),
+            limit=self.config.prompt_limit,
+            budget=self.config.prompt_budget,
+            today=_today(),
         )
         return slices.for_prompt(self.index, query, self.config.memory_root, lambda _: {})
 
@@ -190,6 +199,7 @@ class Memem(Stores):
             scope=self.scope(scope),
             limit=self.config.session_start_limit,
             budget=self.config.session_start_budget,
+            today=_today(),
         )
         stood = self.state.stood(query.scope.id)[1] if self.state else []
         told = self.state.told(query.scope.id) if self.state else {}
@@ -322,6 +332,10 @@ def _question(text: str) -> str:
     if not text.strip():
         raise BadInput("the query is empty: say what you are looking for.")
     return text[:2000]
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _bounded(limit: int, most: int) -> int:

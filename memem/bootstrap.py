@@ -151,11 +151,12 @@ def _configuration(environ: Mapping[str, str]) -> tuple[Config, dict[str, Any] |
 def _prepare_state(config: Config, file_values: Mapping[str, Any] | None, *, canary: bool) -> None:
     try:
         os.makedirs(config.dir, exist_ok=True)
-        if os.stat(config.dir).st_mode & 0o077:
+        for path in (config.dir, config.state_path("pycache")):
             try:
-                os.chmod(config.dir, 0o700)
+                if os.stat(path).st_mode & 0o077:
+                    os.chmod(path, 0o700)
             except OSError:
-                pass  # another's folder, or a file system without modes
+                pass  # not there, another's, or on a file system without modes
         if canary:
             _canary(config.dir)
         if file_values is not None:

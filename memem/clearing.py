@@ -5,11 +5,14 @@ A model names a secret when the session that it stood in is archived, and other 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from memem import sqlite
 from memem.errors import StateUnavailable
 from memem.stores import Stores
 from memem.transcripts.archive import Archive
 from memem.transcripts.dropping import change
+from memem.transcripts.members import FOLDER
 
 MARK = "[REDACTED:"
 
@@ -24,6 +27,8 @@ def clear(memem: Stores) -> int:
     if not learned.values():
         return 0
     changed = look_again(memem, *learned.values())
+    if not Path(memem.config.dir, FOLDER).is_dir():
+        return changed
     archive = Archive(memem.config.dir)
     try:
         return changed + change(

@@ -13,8 +13,10 @@ from memem.errors import BadInput
 from memem.value import TYPE_CHECKING, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
+
+    Fit = tuple[str, Callable[[Any], bool]]  # what fits, in words, and whether a value does
 
 SNAPSHOT = "hook.conf"
 CONFIG_FILE = "config.toml"
@@ -27,17 +29,32 @@ _FALSE = ("0", "false", "no", "off", "")
 
 
 class Option(Value):
-    """One setting: its default, the environment variables that set it (first wins), and what it does."""
+    """One setting: its default, variables that set it (first wins), what it does, what fits, where no path may lie."""
 
     default: Any
     env: tuple[str, ...]
     help: str
     choices: tuple[str, ...] = ()
+    fits: Fit | None = None
+    outside: tuple[str, ...] = ()
 
 
-def option(default: Any, env: str, help: str, choices: tuple[str, ...] = ()) -> Any:
+def option(default: Any, env: str, help: str, choices: tuple[str, ...] = (), **bounds: Any) -> Any:
     """Declare an option; `env` may name several variables separated by spaces."""
-    return Option(default=default, env=tuple(env.split()), help=help, choices=choices)
+    return Option(default=default, env=tuple(env.split()), help=help, choices=choices, **bounds)
+
+
+def _number(least: int, most: float = float("inf")) -> Fit:
+    words = f"{least} or more" if most == float("inf") else f"a number from {least} to {most}"
+    return words, lambda value: least <= value <= most
+
+
+_ADDRESS: Fit = ("an http(s) address", lambda text: not text or text.lower().startswith(("http://", "https://")))
+_PAIRS: Fit = (
+    "pairs such as old=new, separated by commas",
+    lambda text: all("=" in pair.strip("= ") for pair in text.split(",") if pair.strip()),
+)
+_BLOCK = _number(0, 9500)  # the host replaces what is longer by a reference to a file
 
 
 class Config(Value):
@@ -69,16 +86,18 @@ class Config(Value):
         8000,
         "MEMEM_SESSION_START_BUDGET MEMEM_SESSION_START_PROMPT_BUDGET",
         "Size of the session start block, in UTF-16 units (at most 9500; 0 for none).",
+        fits=_BLOCK,
     )
     holdout: int = option(
         0,
         "MEMEM_HOLDOUT",
         "Percent of sessions, chosen by their id, in which the hooks inject nothing but note what they would have, so "
         "that `memem stats` can compare.",
+        fits=_number(0, 100),
     )
     prompt_limit: int = option(3, "MEMEM_PROMPT_LIMIT", "Most memories injected for one prompt.")
     prompt_budget: int = option(
-        4000, "MEMEM_PROMPT_BUDGET", "Size of what one prompt injects, in UTF-16 units (at most 9500; 0 for none)."
+        4000, "MEMEM_PROMPT_BUDGET", "UTF-16 units that one prompt injects (at most 9500; 0 for none).", fits=_BLOCK
     )
     pretool_gating: bool = option(
         False, "MEMEM_PRETOOL_GATING", "Before a file is read, inject the notes that concern it."
@@ -88,9 +107,10 @@ class Config(Value):
         "MEMEM_TOPIC_SHIFT_THRESHOLD",
         "Memories may be shown again when less than this share of what a prompt is about was a topic of the session's "
         "last four prompts; 0 for never.",
+        fits=_number(0, 1),
     )
     project_aliases: str = option(
-        "", "MEMEM_PROJECT_ALIASES", "Other names of projects: `old=new`, separated by commas."
+        "", "MEMEM_PROJECT_ALIASES", "Other names of projects: `old=new`, separated by commas.", fits=_PAIRS
     )
     claude_dir: str = option(
         "~/.claude", "CLAUDE_CONFIG_DIR", "Folder of Claude Code; sessions are in its `projects/`."
@@ -116,9 +136,15 @@ class Config(Value):
     llm_model: str = option(
         "", "MEMEM_LLM_MODEL", "Name of the model; `claude` and `anthropic` use a Haiku, the others need one."
     )
-    llm_url: str = option("", "MEMEM_LLM_URL", "Address of the model's API, such as `http://127.0.0.1:8000/v1`.")
-    llm_concurrency: int = option(2, "MEMEM_LLM_CONCURRENCY", "Most model calls at once, over all processes.")
-    llm_timeout: int = option(120, "MEMEM_LLM_TIMEOUT MEMEM_HAIKU_TIMEOUT", "Seconds that one model call may take.")
+    llm_url: str = option(
+        "", "MEMEM_LLM_URL", "Address of the model's API, such as `http://127.0.0.1:8000/v1`.", fits=_ADDRESS
+    )
+    llm_concurrency: int = option(
+        2, "MEMEM_LLM_CONCURRENCY", "Most model calls at once, over all processes.", fits=_number(1)
+    )
+    llm_timeout: int = option(
+        120, "MEMEM_LLM_TIMEOUT MEMEM_HAIKU_TIMEOUT", "Seconds that one model call may take.", fits=_number(1)
+    )
     daily_usd: float = option(1.0, "MEMEM_DAILY_USD", "Most US dollars for models in a day; mining waits beyond it.")
     daily_tokens: int = option(
         1_000_000, "MEMEM_DAILY_TOKENS", "Most tokens for models in a day, read and written; mining waits beyond it."
@@ -140,6 +166,7 @@ class Config(Value):
         "~/.config/memem/secrets.key",
         "MEMEM_SECRETS_KEY_FILE",
         "File of that key (0600); it must lie outside of the state folder and the vault.",
+        outside=("dir", "vault"),
     )
     redact_personal: bool = option(
         False,
@@ -206,6 +233,13 @@ def resolve(
         values[name] = _absolute(values[name], home)
     extra = values["extra_session_dirs"].split(":")
     values["extra_session_dirs"] = ":".join(_absolute(path.strip(), home) for path in extra if path.strip())
+    for name, spec in options():
+        # A default that lies inside is told by doctor: it must not stop everything else.
+        if origins[name] != "default" and any(_lies_in(values[name], values[folder]) for folder in spec.outside):
+            if not lenient:
+                folders = " and of ".join(values[folder] for folder in spec.outside)
+                raise BadInput(f"{origins[name]} sets {name} to {values[name]!r}: use a file outside of {folders}.")
+            values[name], origins[name] = _absolute(spec.default, home), "default"
     return Config(**values), origins
 
 
@@ -268,7 +302,7 @@ def read_file(environ: Mapping[str, str]) -> dict[str, Any]:
     folder = resolve({k: environ[k] for k in environ if k in ("HOME", "MEMEM_DIR", "CORTEX_DIR")}, {})[0].dir
     path = f"{folder}/{CONFIG_FILE}"
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:  # some editors put a mark before the first line
             text = file.read()
         import tomllib
 
@@ -325,6 +359,13 @@ def write_snapshot(config: Config, file_values: Mapping[str, Any], interpreter: 
 
 
 def _coerce(name: str, spec: Option, value: Any, origin: str) -> Any:
+    typed = _typed(name, spec, value, origin)
+    if spec.fits and not spec.fits[1](typed):
+        raise BadInput(f"{origin} sets {name} to {typed!r}: use {spec.fits[0]}.")
+    return typed
+
+
+def _typed(name: str, spec: Option, value: Any, origin: str) -> Any:
     text = str(value).strip()
     if isinstance(spec.default, bool):
         if text.lower() in _TRUE or text.lower() in _FALSE:
@@ -351,3 +392,7 @@ def _absolute(path: str, home: str) -> str:
     if path == "~" or path.startswith("~/"):
         path = home + path[1:]
     return os.path.abspath(path)  # noqa: PTH100
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder)}/")

@@ -163,7 +163,7 @@ def _one(stores: Stores, name: str, *, single: bool = False) -> Candidate:
     name = name.strip().strip("[]")
     found = stores.index.named(name)
     if not found:
-        raise NotFound(f"no memory {name[:80]!r}; give at least {SHORTEST_ID} characters of its id (memory_search).")
+        raise NotFound(f"no memory {name[:80]!r}; give at least {SHORTEST_ID} characters of its id, as a search shows.")
     if len({item.memory.id for item in found}) > 1:
         raise BadInput(f"{name!r} begins several ids; give more of the one you mean.")
     if single and len(found) > 1:

@@ -97,6 +97,7 @@ class Query(Value):
     strict: bool = False  # only the scope's own memories
     when: Fits | None = None  # a time that the words name
     at: str = ""  # a time (ISO 8601) to ask what was valid then; "" asks what is valid now
+    today: str = ""  # the day (2026-01-31, UTC) by which notes are current that are volunteered; "" for any
 
 
 class Candidate(Value):

@@ -40,13 +40,13 @@ def scope_at(folder: str, aliases: str = "", root_commit: Callable[[str], str] |
     if checkout and root_commit:
         commit = root_commit(checkout.common)
         names.append(f"git:{commit}" if commit else "")
-    leaf = _folder_name(checkout.common) if checkout else os.path.basename(top)  # noqa: PTH119
+    leafs = _leafs(checkout) if checkout else [os.path.basename(top)]  # noqa: PTH119
     # A memory keeps the name that was right when it was saved: the folder's before the first commit, the commit's
     # before there was a remote. A folder's name alone says too little to reach into a project with a remote.
     if not names or not names[0]:
-        names.append(f"local:{leaf}")
+        names += [f"local:{leaf}" for leaf in leafs]
     # The bare name is what the published memem wrote.
-    names += [leaf, os.path.basename(top)]  # noqa: PTH119
+    names += [*leafs, os.path.basename(top)]  # noqa: PTH119
     names = [name for name in dict.fromkeys(names) if name]
     inside = folder[len(top) :].strip("/").split("/") if folder != top else []
     subs = [f"{names[0]}#{'/'.join(inside[: depth + 1])}" for depth in range(len(inside))]
@@ -123,6 +123,14 @@ def normalise_remote(url: str) -> str:
     if not host or not path or any(char.isspace() or not char.isprintable() for char in host + path):
         return ""
     return f"{host}/{path}".lower()
+
+
+def _leafs(checkout: Checkout) -> list[str]:
+    """The folder's name, and also the git folder's where that lies apart: its worktrees know no other."""
+    name, inside = _folder_name(checkout.common), checkout.common.startswith(f"{checkout.top}/")
+    if inside or checkout.private != checkout.common or "/modules/" in checkout.common:
+        return [name]
+    return [os.path.basename(checkout.top), name]  # noqa: PTH119
 
 
 def _folder_name(git: str) -> str:

@@ -30,7 +30,7 @@ KEYS_FILE = "keys.env"
 _NEW_FILE = "# Settings of memem; `memem config show` lists them all. Environment variables win over this file.\n"
 # A setting on one line: what stands before the value, the value, and what follows it.
 _LINE = re.compile(r"""^(\s*(?:"%s"|'%s'|%s)\s*=\s*)("(?:[^"\\]|\\.)*"|'[^']*'|[^#\s]+)(\s*(?:#.*)?)$""")
-_FOLDERS = ("vault", "claude_dir")
+_PLACES = ("vault", "claude_dir", "secrets_key_file")
 _KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -81,7 +81,7 @@ def change(name: str, value: str | None) -> Setting:
         raise BadInput(f"the value of {name} has characters that cannot be seen: give it on one line.")
     if value is not None and _hides_a_secret(f"{name} = {value}"):
         raise BadInput(f"this looks like a secret, and {CONFIG_FILE} is no place for one: memem config set-key NAME")
-    if value is not None and name in _FOLDERS and not value.startswith("~"):
+    if value is not None and name in _PLACES and not value.startswith("~"):
         value = os.path.abspath(value)  # noqa: PTH100 - it is read from other folders than this one
     path, text = _text()
     before = _parsed(path, text)
@@ -162,7 +162,7 @@ def _text() -> tuple[Path, str]:
     """Where `config.toml` is, through links, and what it says."""
     path = Path(load_leniently().state_path(CONFIG_FILE))
     try:
-        return path.resolve(), path.read_bytes().decode("utf-8")  # line ends as they are
+        return path.resolve(), path.read_bytes().decode("utf-8-sig")  # line ends as they are
     except FileNotFoundError:
         return path.resolve(), ""
     except (OSError, ValueError) as error:
@@ -200,12 +200,15 @@ def _literal(value: Any) -> str:
 def _accept(path: Path, text: str) -> None:
     """Write a text that is valid as a whole, and compile it for the hooks."""
     values = _parsed(path, text)
+    known = dict(options())
     for name in values:
-        if name not in dict(options()):
+        if name not in known:
             raise BadInput(f"{name!r} is no option. {answer_for(name) or 'memem config show lists them.'}")
         if name == "dir":
             raise BadInput("where the state folder is can only be said by the environment: set MEMEM_DIR.")
         checked(name, values[name], CONFIG_FILE)
+    places = {"HOME", *(variable for name in ("dir", "vault") for variable in known[name].env)}
+    resolve({name: value for name, value in settings_of().items() if name in places}, values)  # one beside the other
     _replace(path, text)
     config = load_leniently()
     write_snapshot(config, values, _interpreter(config))

@@ -51,7 +51,7 @@ def renew(config: Config, folder: str, scope: Scope, index: IndexWriter, state: 
     basis = f"{day} {_digest(fixed)}"
     # Until it is due the choice only grows, by a rule that was just saved: it need not wait for tomorrow.
     if basis != stood or marks[2] != last[2]:
-        chosen = choose(index.of_kinds(scope, KINDS), _uses(config, state), chosen if basis == stood else ())
+        chosen = choose(index.of_kinds(scope, KINDS), _uses(config, state), chosen if basis == stood else (), day)
     told = host.told(files)
     hashes: dict[str, str] = {}
     if told and (marks[0], marks[3]) == (last[0], last[3]):  # the same words: only what was read since is compared
@@ -73,13 +73,13 @@ def _uses(config: Config, state: State) -> dict[str, int]:
     return uses
 
 
-def choose(found: Sequence[Candidate], uses: Mapping[str, int], kept: Sequence[str] = ()) -> list[str]:
+def choose(found: Sequence[Candidate], uses: Mapping[str, int], kept: Sequence[str] = (), today: str = "") -> list[str]:
     """Ids of the preferences and conventions that stand, the weightiest first: by importance, then by use.
 
     Those in `kept` come before all others, as long as they are there.
     """
     usable = [item for item in found if item.memory.kind in KINDS and item.memory.layer > 0]
-    usable = steps.run(Occasion(query=Query(text="")), usable, steps.SESSION_STEPS)
+    usable = steps.run(Occasion(query=Query(text="", today=today)), usable, steps.SESSION_STEPS)
     usable.sort(key=lambda item: item.memory.id)
     usable.sort(key=lambda item: (item.memory.importance, uses.get(item.memory.id, 0)), reverse=True)
     usable.sort(key=lambda item: kept.index(item.memory.id) if item.memory.id in kept else len(kept))

@@ -10,6 +10,7 @@ import math
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, wraps
 from pathlib import Path
@@ -238,7 +239,13 @@ class Stores:
 
     def waiting(self) -> int:
         """How many saves wait for the vault."""
-        return len(self._spool_files())
+        return len(self._spool().waiting())
+
+    def waiting_elsewhere(self) -> tuple[str, ...]:
+        """What waits for vaults that are not in use now, one line for each of them."""
+        counts = Counter(entry.vault for entry in self._spool().elsewhere())
+        folder = self.config.state_path("spool")
+        return tuple(f"{count} saves wait in {folder} for another vault, {name}" for name, count in counts.items())
 
     def _open_index(self) -> IndexWriter:
         self.degraded = [reason for reason in self.degraded if not reason.startswith("the state folder")]
@@ -321,9 +328,8 @@ class Stores:
         return state
 
     def _replay(self) -> None:
-        if self._too_new or not self._spool_files():
-            return
-        self.gate().replay()
+        if not self._too_new and self.waiting():
+            self.gate().replay()
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -333,7 +339,7 @@ class Stores:
         return Redactor(self.config)
 
     def _spool(self) -> Spool:
-        return Spool(self.config.state_path("spool"))
+        return Spool(self.config.state_path("spool"), self.config.vault)
 
     def _renew_standing(self) -> None:
         from memem.standing import renew
@@ -341,9 +347,6 @@ class Stores:
         with contextlib.suppress(sqlite.Error):  # busy: the next sync chooses
             if self.state:
                 renew(self.config, self.folder, self.scope(), self.index, self.state, time.time())
-
-    def _spool_files(self) -> list[Path]:
-        return list(Path(self.config.state_path("spool")).glob("*.md"))
 
     def _remember_root_commit(self) -> None:
         checkout = find_checkout(os.path.realpath(self.folder)) if self.folder else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -136,7 +137,7 @@ def make_plan(config: Config, *, state: bool) -> Plan:
         commands=tuple((client, *words) for words in commands) if client else (),
         environments=tuple(environments(config)),
         paths=(*paths, *((link, "link to memem's command line") for link in _links())),
-        stays=((config.memory_root, "your notes"), *stays, *_copies(config)),
+        stays=((config.memory_root, "your notes"), *stays, *_key(config), *_copies(config)),
         by_hand=tuple(by_hand),
     )
 
@@ -220,6 +221,13 @@ def _links() -> Iterator[str]:
         path = f"{folder}/memem"
         if folder.startswith("/") and os.path.islink(path) and os.path.realpath(path) == target:
             yield path
+
+
+def _key(config: Config) -> Iterator[tuple[str, str]]:
+    """It lies outside of the state folder, so that it may be another state folder's as well."""
+    path = config.secrets_key_file
+    if os.path.isfile(path):
+        yield path, f"key of what was redacted; once no state folder has a secrets.sealed: rm {shlex.quote(path)}"
 
 
 def _copies(config: Config) -> Iterator[tuple[str, str]]:

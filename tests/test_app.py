@@ -16,6 +16,8 @@ from memem.index.reader import open_reader
 from memem.index.schema import FILE_NAME
 from memem.models import GENERAL, Draft, Scope
 from memem.text import query_terms
+from memem.tools.arguments import validate
+from memem.tools.full import profile
 
 SHOP = "github.com/acme/shop"
 
@@ -290,3 +292,38 @@ def test_a_large_vault_is_read_while_calls_answer_from_what_is_there(memem, vaul
     saved = memem.save(Draft(content="Zebra 400 lives in enclosure 400"), scope=GENERAL)
     assert (saved.action, saved.reason) == ("skipped", "known")
     assert not memem.warnings()
+
+
+@pytest.fixture
+def slowly_read(monkeypatch):
+    """Of a vault that is new, a call reads the first 200 notes at most."""
+    monkeypatch.setattr("memem.stores._BUILDING_SECONDS", -1.0)
+    monkeypatch.setattr("memem.stores._FRESH_SECONDS", -1.0)
+    monkeypatch.setattr("memem.sync._FIRST_BATCH", 200)
+
+
+@pytest.mark.usefixtures("slowly_read")
+def test_a_note_that_is_not_in_the_index_yet_is_read_by_its_id(memem, vault):
+    ids = [f"{number:08x}-1111-4111-8111-111111111111" for number in range(401)]
+    for number, name in enumerate(ids):
+        vault.write(f"{number}.md", f"---\nid: {name}\n---\n\nZebra {number} lives in enclosure {number}\n")
+    assert len(memem.memories("*")) == 200
+    found, missing = memem.get(ids)
+    assert (len(found), missing) == (401, [])
+    assert memem.warnings() == ()
+
+
+@pytest.mark.usefixtures("slowly_read")
+def test_an_answer_of_an_index_that_is_being_built_says_so(memem, vault, monkeypatch):
+    for number in range(401):
+        vault.write(f"{number}.md", f"Zebra {number} lives in enclosure {number}\n")
+    monkeypatch.setattr("memem.app.PATIENT_SECONDS", -1.0)
+    tools = {tool.name: tool for tool in profile("full", lambda: memem)}
+    for name, arguments in (
+        ("memory_list", {"scope_id": "*"}),
+        ("memory_recent", {"scope_id": "*"}),
+        ("memory_get", {"ids": ["00000000"]}),
+    ):
+        memem._replace_index(None)
+        tool = tools[name]
+        assert "is being built" in tool.run(validate(tool.schema, arguments)[0]), name

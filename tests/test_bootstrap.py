@@ -640,6 +640,23 @@ def test_the_users_umask_holds_again_for_the_command(machine: Machine) -> None:
     assert done["umask"] == os.umask(done["umask"])
 
 
+def test_interrupt_before_the_setup_has_begun_is_no_traceback(machine: Machine) -> None:
+    (machine.checkout / "memem/bootstrap.py").write_text("raise KeyboardInterrupt\n")
+    done = machine.run("get")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_compiled_modules_are_closed_to_others_whatever_the_umask(machine: Machine, before: bool) -> None:
+    if before:
+        (machine.state / "pycache").mkdir(parents=True)
+        (machine.state / "pycache").chmod(0o777)
+    environ = machine.variables | {"MEMEM_SKIP_SYNC": "1"}
+    subprocess.run(["sh", machine.checkout / "bootstrap.sh", "get"], env=environ, umask=0, check=True, stdout=-3)
+    for folder in (machine.state, machine.state / "pycache"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 def test_link_to_the_script_finds_the_checkout(machine: Machine) -> None:
     link = machine.home / "bin" / "memem"
     link.parent.mkdir()

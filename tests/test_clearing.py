@@ -78,7 +78,8 @@ def test_what_a_human_allows_is_found_again_without_a_rebuild(
 ) -> None:
     memem.save(Draft(content=f"The harbor crane is moved by {ODD} each day", title="Crane"))
     memem.redactor.learned.add([ODD])
-    clear(memem)
+    assert clear(memem) == 1
+    assert not Path(home.dir, "archive").exists(), "nothing was ever archived here"
     other = opened()
     assert other.search("crane77quay").ids == []
     memem.redactor.store.allow(ODD)

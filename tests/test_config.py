@@ -56,9 +56,25 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         "daily_usd": "0.5",
         "secrets_store": "off",
         "secrets_key_file": "/x",
+        "llm_url": "http://127.0.0.1:8000/v1",
     }.get(name, "1")
     for variable in spec.env:  # type: ignore[attr-defined]
         assert str(getattr(resolve({**environ, variable: value}, {})[0], name)) in (value, "True", "1.0")
+
+
+BEYOND = (
+    ("MEMEM_HOLDOUT", "101"),
+    ("MEMEM_SESSION_START_BUDGET", "9501"),
+    ("MEMEM_PROMPT_BUDGET", "9501"),
+    ("MEMEM_TOPIC_SHIFT_THRESHOLD", "1.01"),
+    ("MEMEM_LLM_CONCURRENCY", "0"),
+    ("MEMEM_LLM_TIMEOUT", "0"),
+    ("MEMEM_LLM_URL", "javascript:x"),
+    ("MEMEM_PROJECT_ALIASES", "x"),
+    ("MEMEM_PROJECT_ALIASES", "old=new,=x"),
+    ("MEMEM_SECRETS_KEY_FILE", "~/.memem/k"),
+    ("MEMEM_SECRETS_KEY_FILE", "~/obsidian-brain/.keys/k"),
+)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +93,7 @@ def test_every_variable_sets_its_option(environ: dict[str, str], name: str, spec
         ("MEMEM_DAILY_USD", "1e9"),
         ("MEMEM_OBSIDIAN_VAULT", "  "),
         ("MEMEM_DIR", " "),
+        *BEYOND,
     ],
 )
 def test_value_that_does_not_fit_is_named_with_its_variable(environ: dict[str, str], variable: str, value: str) -> None:
@@ -177,6 +194,28 @@ def test_one_bad_value_costs_no_other_setting_of_the_hook(environ: dict[str, str
     good = load_snapshot(environ)
     assert load_snapshot({**environ, "MEMEM_PROMPT_LIMIT": "many"}) == good
     assert (good.dir, good.vault, good.injection_mode) == ("/state", "/vault", "off")
+
+
+@pytest.mark.parametrize(("variable", "value"), BEYOND)
+def test_value_beyond_its_bounds_is_its_default_for_the_hook(
+    environ: dict[str, str], variable: str, value: str
+) -> None:
+    assert load_snapshot({**environ, variable: value}) == load_snapshot(environ)
+
+
+def test_a_key_file_is_seen_inside_of_the_state_folder_through_links(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(load(environ).dir)
+    with pytest.raises(BadInput, match="outside of"):
+        load({**environ, "MEMEM_SECRETS_KEY_FILE": str(tmp_path / "link" / "k")})
+
+
+def test_a_default_key_file_inside_of_the_state_folder_stops_nothing(environ: dict[str, str]) -> None:
+    assert load({**environ, "MEMEM_DIR": "~/.config/memem"}).secrets_key_file.endswith("/.config/memem/secrets.key")
+
+
+def test_a_mark_before_the_first_line_of_the_file_is_read_over(environ: dict[str, str]) -> None:
+    write(environ, "\ufeffprompt_limit = 4")
+    assert load(environ).prompt_limit == 4
 
 
 def test_every_option_says_what_it_does() -> None:

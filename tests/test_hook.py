@@ -618,3 +618,11 @@ def soon(is_so: Callable[[], bool]) -> bool:
     while not is_so() and time.monotonic() < until:
         threading.Event().wait(0.05)
     return is_so()
+
+
+def test_note_that_is_over_is_not_injected_as_current(home: Home) -> None:
+    body = "The staging tunnel of redis is closed by the harbour on Sundays"
+    home.write_note("over", body, project="local:harbor", kind="directive", invalid_at="2020-01-01")
+    assert body not in home.start() + home.prompt("why is the redis staging tunnel closed on Sundays?")
+    home.write_note("over", body, project="local:harbor", kind="directive")
+    assert body in home.prompt("why is the redis staging tunnel closed on Sundays?", session_id="s-2")

@@ -131,6 +131,12 @@ def test_worktrees_without_remote_and_commit_share_the_folder_name(home: Home) -
     assert scope(home.root / "one").names[:2] == ("local:harbor", "harbor")
 
 
+def test_a_git_folder_that_lies_apart_does_not_name_the_project(home: Home) -> None:
+    home.git("init", "-q", f"--separate-git-dir={home.root / 'knots.git'}")
+    assert scope(home.project).id == "local:harbor"
+    assert {"local:knots", "knots"} <= set(scope(home.project).names)  # under which its memories were saved once
+
+
 def test_submodule_is_a_project_of_its_own(repository: Path, home: Home) -> None:
     home.git("remote", "add", "origin", "git@github.com:dana/harbor.git")
     library = home.root / "library"

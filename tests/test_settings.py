@@ -90,6 +90,11 @@ def test_interpreter_of_the_hooks_stays(state: Path) -> None:
         ("vault", "a\nb", "one line"),
         ("vault", "\ud800", "one line"),
         ("dir", "/elsewhere", "MEMEM_DIR"),
+        ("holdout", "101", "from 0 to 100"),
+        ("session_start_budget", "99999", "from 0 to 9500"),
+        ("llm_timeout", "0", "1 or more"),
+        ("llm_url", "javascript:x", "http"),
+        ("project_aliases", "x", "old=new"),
         pytest.param("project_aliases", a_key(), "set-key", id="a key"),
     ],
 )
@@ -97,6 +102,21 @@ def test_value_that_does_not_fit_is_refused(state: Path, name: str, value: str, 
     with pytest.raises(BadInput, match=told):
         settings.change(name, value)
     assert list(state.iterdir()) == []
+
+
+def test_key_file_beside_what_it_locks_is_refused(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match="outside of"):
+        settings.change("secrets_key_file", str(state / "k"))
+    monkeypatch.chdir(state)
+    with pytest.raises(BadInput, match="outside of"):
+        settings.change("secrets_key_file", "k")
+    assert list(state.iterdir()) == []
+
+
+def test_change_beside_a_mark_before_the_first_line(state: Path) -> None:
+    path = write(state, "\ufeffprompt_limit = 4 # mine\nshow_banner = true\n")
+    settings.change("prompt_limit", "5")
+    assert path.read_text(encoding="utf-8") == "prompt_limit = 5 # mine\nshow_banner = true\n"
 
 
 def test_folder_is_kept_as_seen_from_here(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,6 +47,17 @@ def test_dry_run_shows_everything_and_changes_nothing(machine: Machine) -> None:
     assert f"{machine.state}/state.db   what you deleted" in stays
     assert f"{machine.vault}/memem   your notes" in stays
     assert tree(machine.home) == before
+
+
+def test_the_key_of_what_was_redacted_is_named_with_how_to_delete_it(machine: Machine) -> None:
+    used(machine)
+    key = machine.home / ".config" / "memem" / "secrets.key"
+    key.parent.mkdir(parents=True)
+    key.write_text("k")
+    for arguments in (["--dry-run"], ["--state", "--yes"]):
+        stays = remove(machine, *arguments).stdout.split("This stays:")[1]
+        assert f"rm {shlex.quote(str(key))}" in stays
+    assert key.exists()
 
 
 def test_without_state_what_cannot_be_made_anew_stays(machine: Machine) -> None:

@@ -15,7 +15,7 @@ from memem.text import clean
 from memem.value import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, TypeVar
 
     from memem.app import Memem
@@ -176,6 +176,7 @@ class Opener:
 
     def __init__(self) -> None:
         self._memem: Memem | None = None
+        self._told: set[str] = set()
 
     def __call__(self, *, lenient: bool = False) -> Memem:
         """The facade; with `lenient` also when settings are wrong, for those who tell what is wrong."""
@@ -184,9 +185,19 @@ class Opener:
             from memem.config import load, load_leniently
 
             self._memem = Memem(load_leniently() if lenient else load())
-            for warning in self._memem.degraded:
-                print(f"memem: {warning}", file=sys.stderr)
+            self._tell(self._memem.degraded)
         return self._memem
+
+    def warn(self) -> None:
+        """Tell what came to light since, for answers that have no place for it."""
+        if self._memem is not None:
+            self._tell(self._memem.warnings())
+
+    def _tell(self, warnings: Iterable[str]) -> None:
+        for warning in warnings:
+            if warning not in self._told:
+                self._told.add(warning)
+                print(f"memem: {clean(warning)}", file=sys.stderr)
 
     def miner(self) -> Miner:
         """What reads transcripts for it."""

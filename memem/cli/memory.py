@@ -73,6 +73,7 @@ def search(
     """
     found = memem().search(query, limit, scope, strict=strict, as_of=as_of)
     if as_json:
+        memem.warn()
         own = [
             {"score": round(item.score, 4), "reasons": item.reasons, "signals": item.signals, "path": item.path}
             for item in found.found
@@ -95,6 +96,7 @@ def get(memem: Any, /, ids: tuple[str, ...], as_json: bool) -> None:
     Example: memem get 3f2a9c1e
     """
     memories, missing = memem().get(ids)
+    memem.warn()
     if as_json:
         emit([memory.as_dict() for memory in memories])
     elif memories:
@@ -116,6 +118,7 @@ def list_(memem: Any, /, everywhere: bool, history: bool, scope: str, as_json: b
     Example: memem list --all --json
     """
     memories = [item.memory for item in memem().memories("*" if everywhere else scope, history=history)]
+    memem.warn()
     if as_json:
         emit([memory.as_dict() for memory in memories])
     elif not memories:
@@ -140,6 +143,7 @@ def timeline(memem: Any, /, memory_id: str, before: int, after: int, as_json: bo
     Example: memem timeline 3f2a9c1e --before 3
     """
     found = memem().timeline(memory_id, before, after)
+    memem.warn()
     if as_json:
         parts = {"before": found.before, "after": found.after, "linked": found.linked}
         lists = {name: [memory.as_dict() for memory in memories] for name, memories in parts.items()}
@@ -154,7 +158,15 @@ COMMANDS = (save, search, get, list_, timeline)
 def _from_stdin() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise BadInput('nothing on standard input: echo "…" | memem save -')
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:  # what cannot be read would be lost, and nobody would know
+        likely = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
+        raise BadInput(
+            f"standard input is no UTF-8 (byte {error.start + 1}), so nothing was saved. If it is {likely}: "
+            f"iconv -f {likely} -t UTF-8 FILE | memem save -"
+        ) from None
 
 
 def _table(memories: list[Memory]) -> None:

@@ -65,12 +65,15 @@ def mine(memem: Any, /, paths: tuple[str, ...], dry_run: bool, again: bool, as_j
         return
     saved = sum(outcome.action != "skipped" for mined in done for outcome in mined.outcomes)
     verb = "would be saved" if dry_run else "saved"
-    click.echo(
-        f"{len(done)} sessions, {saved} lessons {verb}, {sum(mined.unchanged for mined in done)} had nothing new"
-    )
+    unchanged = sum(mined.unchanged for mined in done)
+    click.echo(f"{_many(len(done), 'session')}, {_many(saved, 'lesson')} {verb}, {unchanged} had nothing new")
     earlier = sum(mined.earlier for mined in done)
     if earlier:
         click.echo(f"{earlier} were mined by a published memem and read on from there; --again reads them whole")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _with_progress(sessions: Iterator[Mined], paths: Sequence[str]) -> Iterator[Mined]:
@@ -104,11 +107,18 @@ def _report(mined: Mined, dry_run: bool) -> None:
     for outcome in mined.outcomes:
         if outcome.action != "skipped":
             click.echo(("+ " if not dry_run else "? ") + render.index_line(outcome.memory))
+            for old in outcome.replaced:
+                click.echo(f"  replaces {render.index_line(old)}")
 
 
 def _document(mined: Mined) -> dict[str, Any]:
     lessons = [
-        {"action": outcome.action, "path": outcome.path, "memory": outcome.memory.as_dict()}
+        {
+            "action": outcome.action,
+            "path": outcome.path,
+            "memory": outcome.memory.as_dict(),
+            "replaced": [old.id for old in outcome.replaced],
+        }
         for outcome in mined.outcomes
     ]
     return mined.as_dict() | {"outcomes": lessons}

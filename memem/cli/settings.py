@@ -144,7 +144,7 @@ def _table(found: list[Any]) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("setting", "value", "from", "what it does"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # a path that is cut cannot be used
     for setting in found:
         style = "" if setting.origin == "default" else "bold"
         cells = (setting.name, _plain(setting.value), setting.origin)

@@ -21,6 +21,10 @@ from memem.vault.conflicts import git_at_work
 _LEAST_FREE_BYTES = 50_000_000
 _MOST_NAMED = 3
 _MARK = "[REDACTED:"
+_ELSEWHERE = (
+    "they follow with MEMEM_OBSIDIAN_VAULT=THAT_VAULT memem sync; if that vault is this one by now, take the line "
+    "waits_for_vault out of their files"
+)
 
 
 def state(memem: Memem) -> Check:
@@ -84,6 +88,12 @@ def secrets(memem: Memem) -> Check:
     except Locked as error:
         fix = "bring back what is missing or damaged; nothing new takes the place of it by itself"
         return Check(name="sealed secrets", level=FAILING, text=str(error), fix=fix)
+    try:
+        if store.where == "file":
+            store.check_place()
+    except Locked as error:
+        fix = "memem config set secrets_key_file FILE; until then what is redacted is kept nowhere"
+        return Check(name="sealed secrets", level=DEGRADED, text=str(error), fix=fix)
     kept = f"{len(store.items())} sealed" if store.where != "off" else "kept nowhere"
     return Check(name="sealed secrets", level=OK, text=kept)
 
@@ -167,10 +177,11 @@ def notes(memem: Memem) -> Check:
 
 
 def spool(memem: Memem) -> Check:
-    """Whether saves wait for the vault."""
+    """Whether saves wait for the vault, or for another one."""
     waiting = [warning for warning in memem.warnings() if "saves wait" in warning]
-    if waiting:
-        return Check(
-            name="spool", level=DEGRADED, text=waiting[0], fix="they are replayed once the vault can be written"
-        )
+    elsewhere = memem.waiting_elsewhere()
+    fixes = ["they are replayed once the vault can be written"] if waiting else []
+    fixes += [_ELSEWHERE] if elsewhere else []
+    if fixes:
+        return Check(name="spool", level=DEGRADED, text="; ".join([*waiting, *elsewhere]), fix="; ".join(fixes))
     return Check(name="spool", level=OK, text="empty")

@@ -49,8 +49,8 @@ def degraded(memem: Memem) -> list[str]:
     try:
         load()
     except BadInput as error:
-        return [str(error), *memem.warnings()]
-    return list(memem.warnings())
+        return [str(error), *memem.warnings(), *memem.waiting_elsewhere()]
+    return [*memem.warnings(), *memem.waiting_elsewhere()]
 
 
 def headline(found: dict[str, Any]) -> str:

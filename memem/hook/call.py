@@ -66,7 +66,8 @@ class Call(Value):
         from memem.project import scope_at
 
         scope = scope_at(self.folder, self.config.project_aliases, index.root_commit)
-        return Query(text=text, scope=scope, paths=paths, session=self.session, limit=limit, budget=budget)
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        return Query(text=text, scope=scope, paths=paths, session=self.session, limit=limit, budget=budget, today=today)
 
     def index(self) -> Index | None:
         """The index, or None where there is none yet."""

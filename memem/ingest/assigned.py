@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import LEAST, WORDS, is_placeholder, is_random, is_secret, is_slug
+from memem.ingest.judging import LEAST, WORDS, is_password, is_placeholder, is_random, is_secret, is_slug
 from memem.ingest.page import Page, Span
 
 NAME = re.compile(
@@ -18,13 +18,13 @@ NAME = re.compile(
     re.VERBOSE,
 )
 ASSIGNED = re.compile(
-    r"""((?:s(?![a-z]))?(?![a-z])[A-Za-z0-9_-]{0,30})[\\"'`\])]{0,8}(?:
+    r"""((?:s(?![a-z]))?(?![a-z])[A-Za-z0-9_-]{0,30})[\\"'`*\])]{0,8}(?:
         :?[ ]{1,2}[A-Za-z_&][\w<>\[\]|?.]{0,30}[ ]=[ ](?=["'`])                     # token: str = "…"
         |,?\s{1,40}["']?value["']?\s{0,4}[:=]\s{0,4}                               # name: TOKEN, value: …
         |[ \t]{0,8}(?:[:.?|+]{0,2}={1,3}>?|::?|<-)[ \t]{0,8}
-            (?:[|>][-+]?\s{1,40} |\s{1,40}(?=["']) |!{1,2}[a-z]{1,12}[ ]{1,4})?
+            (?:[|>][-+]?\s{1,40} |\s{1,40}(?=["']) |!{1,2}[a-z]{1,12}[ ]{1,4} |[*]{2}(?=\w))?
         |[ ]{0,2}(?:\(|(?P<listed>,))\s{0,4}(?=["'])                                               # set("TOKEN", "…")
-        |(?P<said>[ ](?:is|was)[ ]:?)
+        |[ ](?:is|was)(?:[ ](?:now|still|just))?(?:[ ]{0,2}[:=][ ]{0,4}|[ ]:?)(?:[*]{2}(?=\w))?   # the token is: …
         |(?P<tag>>\s{0,40})
         |(?P<spaced>[ ]{1,4}))""",
     re.VERBOSE,
@@ -44,6 +44,7 @@ HARMLESS_NAMES = frozenset(
     csrf xsrf authenticity arn ref manager provider store enabled required error message status format mode
     total""".split()
 )
+STORE = re.compile("(?i)(?:key|trust)[-_.]?store")  # has a password of its own
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 CONTINUED = re.compile(
     r"""(?:\\\r?\n[ \t]{0,40}
@@ -52,6 +53,12 @@ CONTINUED = re.compile(
     re.VERBOSE,
 )
 LONGER = re.compile(r"[\w-]")
+# What a line or a call begins with that gives the next word the value behind it: ENV DB_PASSWORD …, define("…", "…")
+SETTING = re.compile(
+    r"""(?:^[ \t]{0,20}(?:ENV|ARG|setenv|SetEnv|set[ ]-\w{1,3}|fastcgi_param)[ \t]{1,8}
+    |(?:define|putenv|\bset(?i:env|property|parameter|variable|environmentvariable)?)\([ ]{0,4}["'])\Z""",
+    re.VERBOSE | re.MULTILINE,
+)
 MOST = 10_000  # a text with more is no human's, and what follows goes as a whole
 CLOSING = ".,;:)]}"
 DENSE = re.compile(r"[\w.~+/=@!#$%^&*-]+\Z")
@@ -74,17 +81,19 @@ def find_assigned(page: Page) -> Iterator[Span]:
         value = quoted or START.match(text, opening.end() if opening else at)
         if not value or len(value[0]) < LEAST[kind]:
             continue
-        shown = value[0] if quoted else value[0].rstrip(CLOSING)
+        bold = "*" if text[at - 2 : at] == "**" else ""
+        shown = value[0] if quoted else value[0].rstrip(CLOSING + bold)
         before = text[max(0, name.start() - 40) : name.start()]
         before = before[len(before.rstrip(NAME_CHARACTERS)) :]
         whole = before + name[0] + assigned[1]
-        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(whole)):
+        if HARMLESS_NAMES.intersection(word.lower() for word in WORDS.findall(STORE.sub("", whole))):
             continue
         loose = assigned["listed"] or (assigned["spaced"] and not before.startswith("-"))
+        setting = loose and SETTING.search(text, max(0, name.start() - 80), name.start() - len(before))
         if kind == "key" and loose:
             continue
-        sure = quoted is not None or (whole.isupper() and text[at - 1] == "=")
-        if loose and not (DENSE.match(shown) and is_random(shown, 16)):
+        sure = (quoted is not None and not loose) or (whole.isupper() and (text[at - 1] == "=" or bool(setting)))
+        if loose and not setting and not (DENSE.match(shown) and _is_strong(kind, name[0], shown)):
             continue
         if not is_secret(kind, whole, shown, bool(quoted), sure):
             continue
@@ -92,7 +101,7 @@ def find_assigned(page: Page) -> Iterator[Span]:
         if not quoted and (bare := BARE.match(text, start)):
             if is_placeholder(bare[0][-64:]):
                 continue
-            end = start + len(bare[0].rstrip(CLOSING))
+            end = start + len(bare[0].rstrip(CLOSING + bold))
         if not assigned["tag"] or TAG_END.match(text, end):
             found += 1
             if found > MOST:
@@ -103,6 +112,11 @@ def find_assigned(page: Page) -> Iterator[Span]:
             for piece in _continued(text, end):
                 done = piece[1]
                 yield *piece, kind
+
+
+def _is_strong(kind: str, name: str, value: str) -> bool:
+    """Whether a value is a secret though only a blank or a comma is between it and its name; one passes much else."""
+    return is_random(value, 16) or (kind == "password" and name.lower() != "pass" and is_password(value))
 
 
 def _continued(text: str, end: int) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from memem.ingest.statements import COLON, END
 from memem.text import STOP_WORDS
@@ -79,6 +80,7 @@ _ROLES = _words(
     "own owns lead leads maintain maintains manage manages approve approves handle handles review reviews head"
 )
 _PREDICATES = _COPULAS | _MODALS | _PLACED | _MEANS | _PLACES | _CHOICES | _BOUNDS | {COLON}
+_DOING = _COPULAS | _MODALS | _PLACED | _CHOICES | _ROLES | _words("i we you they it") | {COLON}
 _IDENTIFIES = _words("the our what where who how which when required used needed recommended installed")
 _COUNTING = _words("retry keep wait allow limit set run start hold show send raise lower pin need require")
 _NUMBERS = _words(
@@ -102,7 +104,7 @@ _DATES = _words(
     yearly hourly nightly montag dienstag mittwoch donnerstag freitag samstag sonntag
     """
 )
-_DATING = _words("since until from as of in by on till before after sprint")
+_DATING = _words("since until from till")  # and "as of"
 # A number after one of these is a name, not a value.
 _NUMBERED = _words(
     """
@@ -125,10 +127,11 @@ def is_value(swap: Swap) -> bool:
 
 
 def is_date(swap: Swap) -> bool:
-    """Whether only the time changed that a statement is of: "As of March …"."""
+    """Whether only the time changed since which it holds: "As of March …". What was in March stays so in April."""
     dated = [word for word in (*swap.old, *swap.new) if _tells(word) and word not in _DATING]
-    near = swap.before[-1:] + swap.old[:1]
-    return bool(dated) and all(map(is_time, dated)) and (not swap.before or not _DATING.isdisjoint(near))
+    led = (*swap.before[-2:], *swap.old[:1])
+    since = not _DATING.isdisjoint(led[-2:]) or ("as", "of") in pairwise(led)
+    return bool(dated) and since and all(map(is_time, dated))
 
 
 def is_amount(swap: Swap) -> bool:
@@ -149,6 +152,18 @@ def is_count(word: str) -> bool:
 def joins(words: tuple[str, ...]) -> bool:
     """Whether words tell how something belongs to a statement: where, when, for what."""
     return not _JOINING.isdisjoint(words)
+
+
+def names_another(swap: Swap) -> bool:
+    """Whether what was exchanged lies before all that can be a verb, so that it names what the statement is about.
+
+    "Soft delete is the rule for …" names the value there.
+    """
+    if any(verb in _COPULAS and says in _IDENTIFIES for verb, says in pairwise(swap.after)):
+        return False
+    # "The team meets on …" has a verb that no list knows; "On Mondays …" has none yet.
+    placed = not _PLACES.isdisjoint(swap.before) and any(map(_tells, swap.before)) and _DOING.isdisjoint(swap.after)
+    return _DOING.isdisjoint(swap.before) and not placed and not is_date(swap)
 
 
 def in_subject(swap: Swap) -> bool:

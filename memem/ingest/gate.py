@@ -282,7 +282,7 @@ class Gate:
         for prefix in prefixes:
             matches = self.index.named(prefix)
             if not matches:
-                raise NotFound(f"no memory {prefix!r} to supersede; memory_search shows ids.")
+                raise NotFound(f"no memory {prefix!r} to supersede; a search shows ids.")
             if len({item.memory.id for item in matches}) > 1:
                 raise BadInput(f"{prefix!r} begins several ids; give more of the one to supersede.")
             found += matches

@@ -9,7 +9,7 @@ HARMLESS_VALUES = frozenset(
     """password passwd passphrase pass pwd secret mysecret mypassword token key user username admin test testing string
     str bytes none null nil true false foo bar baz foobar default required optional hidden value undefined empty bearer
     basic include omit same-origin changeit changethis letmein pass123 password123 text bool boolean int number object
-    any unknown unset missing invalid disabled enabled inherit""".split()
+    any unknown unset missing invalid disabled enabled inherit 1password""".split()
 )
 EXAMPLE = re.compile(
     r"""(?i)change[-_ ]?me|example|placeholder|redacted|dummy|here$|put[-_]?your|(?:insert|replace|fill)[-_ ]
@@ -17,6 +17,7 @@ EXAMPLE = re.compile(
     |\.\.\.|…|\*\*\*|\#\#\#\#|xxxxx|abcdefgh|12345678901234|(?-i:([^A])\1{5})|^\d{4}-\d\d-\d\d
     |<[^<>]{0,60}>|\{\{|\$\{|\$\(|%\(|%s|^\{[A-Za-z_]*\}$|\{(?::[^{}\s]{0,12})?\}|^%\w+%$|(?-i:\$[A-Z_]{2})|^\$\w+$|^\#\{|^!\w+$|^\[
     |^(?:my|the|test|new|old|wrong|valid|invalid|hashed|plain|user|some)?[-_]?(?:secret)?[-_]?pass(?:word|wd)?$
+    |^(?:sha-?\d+|md5|argon2\w{0,2}|pbkdf2\w*|scrypt|bcrypt|base64|utf-?\d+|[hre]s256|aes[-_]?\d+|oauth2?)(?:[-_/](?:[a-z]{1,12}|\d{3}))?$
     |^\d+(?:\.\d+)?(?:[kmgt]?b|[mnu]?s|%|x)$|^(?:required|nullable|sometimes|string|bail)\|[a-z]
     |^(?:os|process|env|secrets?|vault|config|settings|self|this|args|req|op|data|file)(?:\.|:|\[)""",
     re.VERBOSE,
@@ -38,6 +39,8 @@ PROSE = frozenset(
 )
 # Digits that were counted, not drawn: no token, although some take such a one for their password.
 COUNTED = re.compile(r"[a-z]{0,8}[-_](?:1234567890\Z|(?:1234[-_]){2})")
+# Signs that passwords have in them, and names, versions and paths have not.
+SIGNED = re.compile(r"(?!^)(?:[!#$%^*~]|\?(?!\Z)|&(?!\w{2,8};)|[@+](?![\w.]*[.@]))")
 SPELLED = re.compile(r"[A-Za-z]+(?:[-_./|][A-Za-z]+)*[?!:]?")
 HASH = re.compile(r"(?:[a-f0-9]{7,64}|[a-f0-9-]{36})\Z")
 UUID = re.compile(r"[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}\Z", re.I)
@@ -102,6 +105,17 @@ def is_mixed(value: str) -> bool:
     kinds = (any(c.isdigit() for c in value), any(c.islower() for c in value), any(c.isupper() for c in value),
              not value.isalnum())  # fmt: skip
     return sum(kinds) > 2 and any(c.isdigit() for c in value)
+
+
+def is_password(value: str) -> bool:
+    """Whether a value reads like a password where its place does not tell that it is one."""
+    if value.isalnum():
+        return is_mixed(value) and is_random(value, 8)
+    plain = value.replace("-", "")
+    signed = SIGNED.search(plain) is not None
+    cased = not (value.islower() or value.isupper())
+    mixed = is_mixed(plain) if signed or plain.isalnum() else False
+    return len(value) > 7 and (mixed or (signed and cased)) and not is_placeholder(value)
 
 
 def is_secret(kind: str, name: str, value: str, quoted: bool, sure: bool) -> bool:

@@ -143,6 +143,8 @@ def _corrects(swaps: list[Change], old: Statement, told: bool) -> bool:
     if len(swaps) > _MOST_SWAPS:
         return False
     seen = [_swap(change, old, told) for change in swaps]
+    if len(swaps) > 1 and any(map(frames.names_another, seen)):
+        return False  # one machine in one hall, another one in another
     values = [frames.is_value(swap) or _turns(swap) for swap in seen]
     dates = [frames.is_date(swap) for swap in seen]
     if len(swaps) > 1 and not all(
@@ -159,11 +161,13 @@ def _turns(swap: Swap) -> bool:
     if len(swap.old) != 1 or len(swap.new) != 1:
         return False
     both = {swap.old[0], swap.new[0]}
+    if both <= TURNING:
+        return True
+    if frames.names_another(swap):  # required fields and optional ones
+        return False
     short, long = sorted(both, key=len) if len(both) == 2 else ("", "")
-    return (
-        both <= TURNING
-        or any(both <= pair for pair in _OPPOSITES)
-        or (len(short) > 3 and any(long == f"{prefix}{short}" for prefix in ("in", "un", "non", "dis", "im")))
+    return any(both <= pair for pair in _OPPOSITES) or (
+        len(short) > 3 and any(long == f"{prefix}{short}" for prefix in ("in", "un", "non", "dis", "im"))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import is_mixed, is_placeholder, is_random
+from memem.ingest.judging import is_code, is_mixed, is_password, is_placeholder, is_random, is_secret
 from memem.ingest.page import Page, Span, Ways
 
 URL_LOGIN = re.compile(r"""://(?!\[REDACTED:)([^\s/?#"'`<>@:]{0,128}):([^\s/?"'`<>]{1,256})@(?=[\w\[{$])""")
@@ -29,6 +29,9 @@ CLIENT = re.compile(
     |redis-cli\b[^\n|;]{0,80}?[ ]-a[ ] |(?:requirepass|masterauth)[ ]
     |htpasswd[ ]-[a-zA-Z]{0,4}b\w?[ ]\S{1,80}[ ]\S{1,60}[ ]
     |openssl\b[^\n|;]{0,80}?[ ]-[kK][ ] |gh[ ]secret[ ]set\b[^\n|;]{0,80}?[ ](?:--body|-b)[ =]
+    |(?:un)?rar[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-h?p(?=\S) |7z\w?[ ]\w[ ](?:[^\n|;]{0,80}?[ ])?-p(?=\S)
+    |(?:(?:un)?zip\b[^\n|;]{0,80}?[ ]-P[ ] |ldap[a-z]{3,8}\b[^\n|;]{0,120}?[ ]-w[ ] |(?:bind|root)pw[ \t]{1,8})
+        (?=["']|[a-z]{0,60}[^\sa-z])
     |net[ ]use\b[^\n|;]{0,80}?[ ]/user:\S{1,60}[ ]
     |(?:docker|podman|helm|az|oc|cf)[ ](?:registry[ ])?login\b[^\n|;]{0,80}?[ ]-p[ ])
     [ ]?(?:'(?P<single>[^'\n]{3,100})'|"(?P<double>[^"\n]{3,100})"|(?P<bare>[^\s"'<-][^\s"']{2,100}))""",
@@ -37,7 +40,22 @@ CLIENT = re.compile(
 CLIENTS = (
     *("sshpass -p", "mysql", "mariadb", "redis-cli", "docker ", "podman ", "helm ", "az ", "oc ", "cf "),
     *("requirepass", "masterauth", "htpasswd -", "openssl", "gh secret", "net use"),
+    *("zip", "unzip", "rar", "unrar", "7z", "ldap", "bindpw", "rootpw"),
 )
+NETRC = re.compile(  # its words stand in one line or in several
+    r"""(?:\bmachine[ \t]{1,8}(?P<host>[\w.:-]{1,120})|(?<![^\n])default)\s{1,20}
+    (?:(?:login|account)\s{1,20}\S{1,80}\s{1,20}){1,2}passw(?:or)?d\s{1,20}["']?(?P<value>[^\s"']{4,200})""",
+    re.VERBOSE,
+)
+SQL = re.compile(  # CREATE USER … IDENTIFIED BY '…', ALTER ROLE … PASSWORD '…'
+    r"""(?i)(?:(?P<user>\buser[ ][\w"'`@.%$-]{1,80}[ ])?\bidentified[ ]
+        (?:with[ ]["'`\w]{1,40}[ ])?(?:by|as)[ ](?:password[ ])?
+    |\b(?:user|role|login|group)[ ](?:if[ ](?:not[ ])?exists[ ])?[\w"'`@.%$-]{1,80}[ ][\w ]{0,60}?password[ ]
+    |\bset[ ]password(?:[ ]for[ ][\w"'`@.%$-]{1,80})?[ ]=[ ](?:password\()?)
+    (?:'(?P<single>(?:''|[^'\n]){4,200})'|"(?P<double>[^"\n]{4,200})"|(?(user)(?P<bare>[^\s"';]{4,200})))""",
+    re.VERBOSE,
+)
+SQL_WORDS = ("identified ", "user ", "role ", "login ", "group ", "set password")
 PIPED = re.compile(  # echo … | sudo -S
     r"""\b(?:echo|printf)[ ](?:-[ne]{1,2}[ ])?(?:'([^'\n]{3,100})'|"([^"\n]{3,100})"|([^\s"'|$-][^\s"'|]{2,100}))
     [ ]{0,2}\|[ ]{0,2}(?:sudo[ ](?:-\w{1,10}[ ]){0,3}-S\b|(?:sudo[ ])?(?:passwd|chpasswd|kinit|cryptsetup)\b
@@ -51,12 +69,15 @@ CALL = re.compile(  # login("admin", "…")
     r"""(?i)\b(?:log_?in|sign_?in|authenticate|auth|connect)\(\s{0,4}["'][^"'\n]{1,80}["'],\s{0,4}["']([^"'\n]{6,100})["']"""
 )
 SPOKEN = re.compile(  # log in with admin / …
-    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|cred(?:ential)?s?(?:[ ]are)?:?)[ ]
-    [\w.@-]{2,40}(?::|[ ]?/[ ]?)([^\s/]{7,100})(?=\s|\Z)""",
+    r"""(?i)\b(?:(?:log|sign)(?:ged)?[ -]?in[ ](?:as|with|using)|(?:cred(?:ential)?s?(?:[ ]are)?:?)
+    |(?P<login>login|zugangsdaten|anmeldedaten|identifiants|credenciales|credenziali|credenciais)
+        (?:[ ](?:is|are|ist|sind|sont|son|sono|são))?[ ]?:?)[ ]
+    [\w.@-]{2,40}(?:(?P<with>[ ](?:and|with|und|mit|et|avec|y|con|e|com)[ ])|:|[ ]?/[ ]?)
+    (?P<value>[^\s/]{7,100})(?=\s|\Z)""",
     re.VERBOSE,
 )
 CALLS = ("login(", "log_in(", "signin(", "sign_in(", "authenticate(", "auth(", "connect(")
-SPEAKING = ("log", "sign", "cred")
+SPEAKING = ("log", "sign", "cred", "zugangsdaten", "anmeldedaten", "identifiants")
 AUTHORIZATION = re.compile(
     r"""(?i)authorization\\?["']?[ \t]{0,4}[:=,][ \t]{0,4}\\?["'`]?(?:([\w-]{3,12})[ \t]{1,4})?
     ([^\s"'`,\\<>]{6,8192})""",
@@ -118,6 +139,21 @@ def _programs(page: Page) -> Iterator[Span]:
             yield *match.span(value), "password"
 
 
+def _netrc(page: Page) -> Iterator[Span]:
+    for match in page.matches(NETRC, page.places("machine", "default")):
+        sure = "\n" in match[0] or "." in (match["host"] or "")
+        if is_secret("password", "", match["value"], quoted=True, sure=sure):
+            yield *match.span("value"), "password"
+
+
+def _sql(page: Page) -> Iterator[Span]:
+    for match in page.matches(SQL, page.places(*SQL_WORDS)):
+        value = match.lastgroup or ""
+        sure = value != "bare" and not {"IDENTIFIED", "PASSWORD"}.isdisjoint(match[0].split())
+        if value and is_secret("password", "", match[value], quoted=True, sure=sure):
+            yield *match.span(value), "password"
+
+
 def _piped(page: Page) -> Iterator[Span]:
     for match in page.matches(PIPED, page.places("echo ", "printf ")):
         if match.lastindex and not is_placeholder(match[match.lastindex]):
@@ -138,8 +174,10 @@ def _calls(page: Page) -> Iterator[Span]:
 
 def _spoken(page: Page) -> Iterator[Span]:
     for match in page.matches(SPOKEN, page.places(*SPEAKING)):
-        if not is_placeholder(match[1]) and is_mixed(match[1]):
-            yield *match.span(1), "password"
+        value = match["value"].rstrip(".,;:)")
+        mixed = is_mixed(value) and not (match["with"] or match["login"] or is_placeholder(value) or is_code(value))
+        if mixed or is_password(value):
+            yield match.start("value"), match.start("value") + len(value), "password"
 
 
 def _bundler(page: Page) -> Iterator[Span]:
@@ -176,11 +214,29 @@ PLACES: Ways = (
     (_urls, ("://", "%3a%2f%2f")),
     (_headers, ("authorization", "bearer", "cookie")),
     (_curl, ("curl",)),
-    (_programs, (" -p", " -a ", "requirepass", "masterauth", "htpasswd", "openssl", "gh secret", "net use")),
+    (
+        _programs,
+        (
+            " -p",
+            " -hp",
+            " -w ",
+            " -a ",
+            "bindpw",
+            "rootpw",
+            "requirepass",
+            "masterauth",
+            "htpasswd",
+            "openssl",
+            "gh secret",
+            "net use",
+        ),
+    ),
+    (_netrc, ("passw",)),
+    (_sql, ("identified ", "password '", 'password "', "set password")),
     (_piped, ("echo ", "printf ")),
     (_oracle, ("sqlplus", "oracle:")),
     (_calls, ("in(", "ate(", "auth(", "connect(")),
-    (_spoken, ("in as ", "in with ", "in using ", "cred")),
+    (_spoken, ("in as ", "in with ", "in using ", "cred", "login", "sdaten", "identifiants")),
     (_bundler, ("bundle_",)),
     (_password_files, (":",)),
     (_hashes, ("$",)),

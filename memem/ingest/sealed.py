@@ -232,7 +232,7 @@ class SealedStore:
     def _read_key(self) -> bytes:
         if self.where == IN_KEYRING:
             return (_keyring().get_password(_SERVICE, _ACCOUNT) or "").encode()
-        self._check_place()
+        self.check_place()
         try:
             with open(self.key_file, "rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
@@ -262,7 +262,12 @@ class SealedStore:
             os.fsync(file.fileno())
         return key
 
-    def _check_place(self) -> None:
+    def check_place(self) -> None:
+        """See that the key does not lie beside what it locks.
+
+        Raises:
+            Locked: it does, or would.
+        """
         place = self.key_file
         if not place.is_absolute() or any(folder == place or folder in place.parents for folder in self._inside):
             raise Locked(f"{place} is no place for a key: it must lie outside of the state folder and the vault.")

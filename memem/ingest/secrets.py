@@ -44,10 +44,14 @@ _LISTS = ("tags", "keys", "paths", "entities", "evidence")
 
 
 class Redaction(Value):
-    """A text without its secrets, the rule that found each, in the order of the text, and why none was sealed."""
+    """A text without its secrets, the rule that found each, in the order of the text, and why none was sealed.
+
+    What was `taken` is for looking for the same elsewhere, and never kept.
+    """
 
     text: str
     found: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
     unsealed: str = ""
 
 
@@ -111,7 +115,8 @@ def _without(text: str, found: list[Span]) -> Redaction:
         parts += [text[at:start], f"[REDACTED:{rule}]"]
         rules.append(rule)
         at = end
-    return Redaction(text="".join(parts) + text[at:], found=tuple(rules))
+    taken = tuple(text[start:end] for start, end, _ in found)
+    return Redaction(text="".join(parts) + text[at:], found=tuple(rules), taken=taken)
 
 
 def spans(text: str, finders: tuple[Finder, ...] = FINDERS) -> list[Span]:

@@ -31,6 +31,7 @@ TURNING = frozenset(
     out over should some under until up within
     """.split()
 )
+_NAMES = frozenset("US EU IT LA DE ES".split())  # which without capitals are words without a topic
 _EMPTY = {*(STOP_WORDS - NEGATIONS - TURNING), END, COLON}
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
@@ -110,7 +111,9 @@ def _pieces(text: str) -> list[str]:
 
 def _token(written: str) -> str:
     """What a piece of text is read as: the end of a clause, or a word, folded."""
-    return END if written in _ENDS else COLON if written == COLON else _folded(written)
+    if written in _NAMES or written == COLON:
+        return written
+    return END if written in _ENDS else _folded(written)
 
 
 def _folded(token: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from memem.ingest.judging import HASH, is_code, is_mixed, is_placeholder, is_random, is_secret
+from memem.ingest.judging import HASH, is_code, is_mixed, is_password, is_placeholder, is_random, is_secret
 from memem.ingest.page import USES, Page, Span, Ways, places
+from memem.ingest.spoken import find_spoken
 
 # Password in the languages that memem folds words of; the English names alone are `assigned`.
 FOREIGN_NAMES = (
@@ -14,15 +15,17 @@ FOREIGN_NAMES = (
     "|пароль|密码|密碼|口令|パスワード|비밀번호"
 )
 FOREIGN = tuple(FOREIGN_NAMES.split("|"))
+IS = "is|ist|war|lautet|est|était|es|era|jest|to|brzmi|luidt|är|é|è"
+OF = "for|of|to|on|in|at|from|für|von|vom|zum|zur|de|del|du|do|da|della|dla|van|voor|för|от|для"
 TOLD = re.compile(
     rf"""(?i)(?<![a-z])(?:(?P<foreign>{FOREIGN_NAMES.replace(" ", "[ ]")})
     |(?P<password>password|passwd|passphrase|passcode)
     |(?P<secret>(?:api|access|private|secret|signing|auth)[ _-]?key|token|secret|credential))s?["'`*_\])]{{0,3}}
-    (?:[ ](?:for|of|to|on|in|at|from|für|de|del|du)[ ](?:[\w.'-]{{1,20}}[ ]){{1,5}}?(?:is|was|are|ist|est|es)[ ]?:?[ ]
+    (?:[ ](?:{OF})[ ](?:[\w.'-]{{1,20}}[ ]){{1,5}}?(?:is|was|are|{IS})[ ]?:?[ ]
     |[ \t]{{0,40}}\|[ \t]{{0,40}}                       # a cell of a table
     |[ ]{{0,4}}→[ ]{{0,4}} |[*_]{{0,2}}:[*_]{{1,2}}[ ]{{1,4}}
-    |(?P<below>:[ \t*_]{{0,4}}\r?\n\s{{0,20}})
-    |(?P<plain>[ ]{{0,4}}[:=：][ ]{{0,4}} |[ ](?:is|ist|est|es|lautet|jest|är|é|è)[ ]:?[ ]?))
+    |(?P<below>(?:[ ](?:{IS}))?:[ \t*_]{{0,4}}\r?\n\s{{0,20}}) |[ ](?:{IS}):[*_]{{2}}[ ]{{1,4}}
+    |(?P<plain>[ ]{{0,4}}[:=：][ ]{{0,4}} |[ ](?:{IS})(?:[ ]{{0,2}}[:=：][ ]{{0,4}} |[ ]:?[ ]?)))
     ["'`*]{{0,2}}(?P<value>[^\s"'`<>|]{{5,200}})""",
     re.VERBOSE,
 )
@@ -72,6 +75,7 @@ ENTRY = re.compile(r"(?m)^[ \t]{1,40}[\w.-]{1,200}:[ \t]{1,40}[\"']?([^\s\"'|>][
 def find_told(page: Page) -> Iterator[Span]:
     """Passwords and tokens in prose, tables, lists, manifests of Kubernetes, and beside the name of a service."""
     yield from _sentences(page)
+    yield from find_spoken(page)
     yield from page.ask(WAYS)
 
 
@@ -148,7 +152,9 @@ def _manifests(page: Page) -> Iterator[Span]:
 
 
 def _is_strong(kind: str, value: str) -> bool:
-    return is_random(value, 16) or (kind == "password" and is_mixed(value) and not is_placeholder(value))
+    return is_random(value, 16) or (
+        kind == "password" and (is_password(value) or (is_mixed(value) and not is_placeholder(value)))
+    )
 
 
 WAYS: Ways = (

@@ -18,6 +18,7 @@ from memem import __version__, off, sqlite
 from memem.config import CONFIG_FILE, Config
 from memem.errors import BadInput, Unavailable, VaultUnavailable
 from memem.ingest.secrets import redact
+from memem.ingest.spool import Spool
 from memem.keep.bundle import MOST_NOTE, Entry, Writer, is_safe
 from memem.state.store import FILE_NAME
 from memem.text import clean
@@ -64,8 +65,12 @@ def backup(config: Config, target: str = "", *, sessions: bool = False, now: flo
             _file(writer, f"{STATE}{off.FOLDER}/{path_of.name}", path_of, left_out)
         _config(config, writer)
         # Before the vault: what leaves the spool meanwhile is in both then, never in neither.
+        elsewhere = {entry.path: entry.vault for entry in Spool(config.state_path("spool"), config.vault).elsewhere()}
         for path_of in sorted(Path(config.state_path("spool")).glob("*.md")):
-            _file(writer, SPOOL + path_of.name, path_of, left_out)
+            if path_of in elsewhere:
+                left_out.append(f"{clean(str(path_of))}: waits for another vault, {clean(elsewhere[path_of])}")
+            else:
+                _file(writer, SPOOL + path_of.name, path_of, left_out)
         for path_of in sorted(Path(config.state_path(FOLDER)).glob(f"*{SUFFIX}") if sessions else ()):
             _file(writer, ARCHIVE + path_of.name, path_of, left_out, most=1 << 40)
         _notes(vault, writer, left_out)

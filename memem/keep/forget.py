@@ -98,7 +98,7 @@ def plan(memem: Memem, wish: Wish) -> Plan:
     wish = wish.replace(ids=tuple(meant(memem, name) for name in wish.ids))
     known = (item for item in memem.index.notes(order="path") if item.memory.id)
     notes = tuple(item for item in known if _fits(wish, _whole(memem, item)))
-    waiting = tuple(memory for memory in memem._spool().waiting() if _fits(wish, memory))
+    waiting = tuple(entry.memory for entry in memem._spool().entries() if _fits(wish, entry.memory))
     found = Plan(wish=wish, notes=notes, waiting=waiting)
     missing = [name for name in wish.ids if name not in found.memories]
     if missing:

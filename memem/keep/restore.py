@@ -142,7 +142,7 @@ def _notes(memem: Memem, bundle: Bundle, forgotten: Forgotten, gone: tuple[tuple
     places: dict[str, list[str]] = {}
     for item in memem.index.notes(order="path"):
         places.setdefault(item.memory.id, []).append(item.path)
-    waiting = {memory.id for memory in memem._spool().waiting()}
+    waiting = {entry.memory.id for entry in memem._spool().entries()}
     buried = set(memem.state.buried_ids()) if memem.state else set()
     for name, entry in bundle.entries.items():
         folder = next((folder for folder in (VAULT, SPOOL) if name.startswith(folder)), "")

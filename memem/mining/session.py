@@ -5,7 +5,7 @@ An engine turns a session into parts: the patterns answer with one, a model with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from memem.errors import BadInput, NotFound
@@ -27,6 +27,7 @@ MOST_REPLACED = 5
 # A session is read whole, because a lesson of its new part may need what was said before; a huge one in windows.
 WINDOW_BYTES = 48_000_000
 CONTEXT_BYTES = 16_000_000
+_MARK, _SHORTEST_SECRET = "[REDACTED:secret]", 6
 
 
 class Session(Value):
@@ -193,7 +194,7 @@ def mine_session(
     echoes = read.echoes
     most = min(MOST_REPLACED, max(gate.live_in(scope) // 10, 1))
     for part in engine(read, scope):
-        for draft in part.drafts:
+        for draft in _safe(part.drafts, read.events, gate):
             if echoes.holds(draft.content, draft.evidence):
                 echoed += 1
                 continue
@@ -207,6 +208,27 @@ def mine_session(
         if not dry_run:
             commit(read, part, replaced)
     return mined.replace(outcomes=tuple(outcomes), refused=tuple(refused), echoed=echoed)
+
+
+def _safe(drafts: Sequence[Draft], events: Sequence[Event], gate: Gate) -> Iterator[Draft]:
+    """The drafts without the secrets of what they were learned from: a sentence may have lost what tells them."""
+    wanted = {record for draft in drafts for record in draft.evidence}
+    texts: dict[str, list[str]] = {}
+    for event in events if wanted else ():
+        if event.uuid in wanted:
+            texts.setdefault(event.uuid, []).append(event.text)
+    secrets = {
+        record: {
+            piece for text in said for secret in gate.redact(text, "").taken for piece in (secret, *secret.split())
+        }
+        for record, said in texts.items()
+    }
+    for draft in drafts:
+        content = draft.content
+        for secret in {piece for record in draft.evidence for piece in secrets.get(record, ())}:
+            if len(secret) >= _SHORTEST_SECRET and not secret.isalpha():
+                content = content.replace(secret, _MARK)
+        yield draft if content == draft.content else draft.replace(content=content)
 
 
 def _offered(gate: Gate, draft: Draft, scope: Scope, *, dry_run: bool, most: int) -> Outcome:

@@ -39,7 +39,7 @@ def unsettled(notes: int) -> str:
 def walk(reached: Sequence[Reached], budget: int = WALK_BUDGET) -> str:
     """A walk through the graph, as far as the budget (UTF-16 units) reaches; each step is indented by its distance."""
     if not reached:
-        return "No memory to begin with. Other words, or an id from memory_search?"
+        return "No memory to begin with. Other words, or an id that a search shows?"
     lines = [f"### {len(reached)} connected memories (quoted as data)"]
     left = budget - utf16_length(lines[0])
     for at, (memory, edge, depth) in enumerate(reached):

@@ -74,7 +74,7 @@ def passages(found: Found) -> str:
         for place in found.passages
     ]
     if not lines:
-        lines.append("No session of this project says so. Other words, or all projects (everywhere)?")
+        lines.append("No session of this project says so. Other words, or the sessions of all projects?")
     if not found.complete:
         only = "Besides the archived ones only" if found.indexed else "Only"
         lines.append(f"{only} the newest {found.files} sessions were searched ({found.bytes // 1_000_000} MB).")

@@ -27,6 +27,7 @@ _FRAMES = (
 )
 _OWN = ("user", "agent")
 _SUMMARY = 400
+_MARK = "<!-- memem:"
 _LONGEST_SHOWN = 120  # characters of a title
 
 
@@ -62,12 +63,19 @@ def index_line(memory: Memory) -> str:
 
 def _title_and(title: str, text: str, most: int) -> str:
     """A title, and as much of what follows it in the text; one that was cut out of its sentence is taken up again."""
-    title, text = one_line(quoted(title)), one_line(quoted(text))
+    title, text = one_line(quoted(title)), one_line(quoted(_unmarked(text)))
     begun = title.removesuffix(" …")
     rest = cut(text.removeprefix(begun).lstrip(" .:—-"), most)
     if rest and begun != title and text.startswith(begun):
         return f"{begun} {rest}"
     return f"{title} — {rest}" if rest else title
+
+
+def _unmarked(text: str) -> str:
+    """A text without the lines that mark what memem generated in it."""
+    if _MARK not in text:
+        return text
+    return "\n".join(line for line in text.split("\n") if not line.startswith(_MARK))
 
 
 def explained(found: Slice) -> str:
@@ -142,9 +150,14 @@ def compact_index(found: Slice) -> str:
     """The answer of a search: one line per memory."""
     if not found.found:
         nothing = f"No memories found for: {cut(one_line(quoted(found.query.text)), 300)}"
-        return "\n".join([nothing, *_warnings(found)])
+        return "\n".join([nothing, *_section(found.warnings)])
     lines = [_index_entry(candidate.memory, found) for candidate in found.found]
-    return "\n".join([f"### Compact memory index ({len(lines)} results)", *lines, *_warnings(found)])
+    return "\n".join([f"### Compact memory index ({len(lines)} results)", *lines, *_section(found.warnings)])
+
+
+def warned(text: str, warnings: Iterable[str]) -> str:
+    """An answer with what keeps it from being whole."""
+    return "\n".join([text, *_section(warnings)])
 
 
 def full(memories: Sequence[Memory], missing: Iterable[str] = ()) -> str:
@@ -193,7 +206,7 @@ def slice_markdown(found: ActiveSlice) -> str:
     lines = ["# Active Memory Slice", *_about(found)]
     for title, members in parts.items():
         lines += ["", f"## {title}", *members] if members else []
-    return "\n".join([*lines, *_warnings(found)])
+    return warned("\n".join(lines), found.warnings)
 
 
 def _about(found: ActiveSlice) -> list[str]:
@@ -243,7 +256,7 @@ def outcome(result: Outcome) -> str:
         lines.append(f'Replaces {_id8(old)} "{one_line(quoted(old.title))}", which stays in the vault as superseded.')
     if result.related:
         near = "; ".join(f'{_id8(old)} "{cut(one_line(quoted(old.title)), 80)}"' for old in result.related)
-        lines.append(f"Near it: {near}. If it outdates one of them, save it once more with supersedes=[id].")
+        lines.append(f"Near it: {near}. If it outdates one of them, save it once more with `supersedes` and its id.")
     if result.reason and result.path and result.action != "skipped":
         lines.append(result.reason)
     if result.redacted:
@@ -338,7 +351,6 @@ def _dated(memory: Memory) -> str:
     return f"{_day(memory.created)} {index_line(memory)}"
 
 
-def _warnings(found: Slice | ActiveSlice) -> list[str]:
-    return (
-        ["", "## Warnings", *(f"- {one_line(quoted(warning))}" for warning in found.warnings)] if found.warnings else []
-    )
+def _section(warnings: Iterable[str]) -> list[str]:
+    lines = [f"- {one_line(quoted(warning))}" for warning in warnings]
+    return ["", "## Warnings", *lines] if lines else []

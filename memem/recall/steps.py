@@ -38,6 +38,14 @@ def live(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
     return [candidate for candidate in found if candidate.memory.live]
 
 
+def current(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
+    """Without what was over before today, or begins after it: by days, since clocks and zones of machines differ."""
+    today = occasion.query.today
+    if not today:
+        return found
+    return [candidate for candidate in found if _begin(candidate.memory) <= today <= _end(candidate.memory, today)]
+
+
 def not_archival(occasion: Occasion, found: list[Candidate]) -> list[Candidate]:
     """Without layer 3, which only an explicit search finds."""
     return [candidate for candidate in found if candidate.memory.layer < 3]
@@ -140,13 +148,13 @@ def within_budget(occasion: Occasion, found: list[Candidate]) -> list[Candidate]
     return kept
 
 
-_TO_VOLUNTEER: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, said_anew)
+_TO_VOLUNTEER: tuple[Step, ...] = (live, current, readable, not_archival, trusted, one_version, distinct, said_anew)
 _TO_SHOW: tuple[Step, ...] = (unseen, on_disk, within_limit, within_budget)
 PROMPT_STEPS: tuple[Step, ...] = (*_TO_VOLUNTEER, near_best, *_TO_SHOW)
 GIVEN_STEPS: tuple[Step, ...] = (*_TO_VOLUNTEER, *_TO_SHOW)  # chosen by a file or a task, not by score
 SEARCH_STEPS: tuple[Step, ...] = (live, in_scope, distinct, within_limit)
 HISTORY_STEPS: tuple[Step, ...] = (valid_then, in_scope, distinct, within_limit)
-SESSION_STEPS: tuple[Step, ...] = (live, readable, not_archival, trusted, one_version, distinct, on_disk)
+SESSION_STEPS: tuple[Step, ...] = (live, current, readable, not_archival, trusted, one_version, distinct, on_disk)
 
 
 def run(occasion: Occasion, found: list[Candidate], steps: tuple[Step, ...]) -> list[Candidate]:
@@ -158,6 +166,22 @@ def run(occasion: Occasion, found: list[Candidate], steps: tuple[Step, ...]) -> 
 
 def _age(candidate: Candidate) -> tuple[str, str, str]:
     return (candidate.memory.updated, candidate.memory.body, candidate.path)
+
+
+def _begin(memory: Memory) -> str:
+    # What begins with its note does so now, whatever the clock said by which it was written.
+    return _day(memory.valid_at) if memory.valid_at != memory.created else ""
+
+
+def _end(memory: Memory, today: str) -> str:
+    return _day(memory.invalid_at) or today
+
+
+def _day(time: str) -> str:
+    """The day of a time as ISO 8601 has it; nothing for what is none, which a human may have written there."""
+    day = time[:10]
+    parts = day.split("-")
+    return day if [len(part) for part in parts if part.isdigit()] == [4, 2, 2] else ""
 
 
 def _etag_now(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ class Excluded:
     def __init__(self, setting: str = "") -> None:
         named = [name.strip() for name in setting.replace(",", ":").split(":")]
         given = named if setting.strip().lower() not in _NOTHING else []
-        self._names = frozenset(_as_named(name) for name in given if name)
+        self._names = frozenset(name for one in given if one for name in _as_named(one))
 
     def __bool__(self) -> bool:
         return bool(self._names)
@@ -25,11 +26,13 @@ class Excluded:
 
     def holds_folder(self, folder: str) -> bool:
         """Whether a session that began in a folder is of such a project."""
-        return bool(folder) and _as_named(folder) in self._names
+        return bool(folder) and not self._names.isdisjoint(_as_named(folder))
 
 
-def _as_named(folder: str) -> str:
-    """The name that the client gives to the sessions of a folder; a name of that kind stays."""
+def _as_named(folder: str) -> set[str]:
+    """The names that the client gives to the sessions of a folder, also where links lead; one of that kind stays."""
     if folder.startswith("~/"):
         folder = str(Path.home()) + folder[1:]
-    return re.sub(r"[^a-zA-Z0-9]", "-", folder.rstrip("/")) if folder.startswith("/") else folder
+    if not folder.startswith("/"):
+        return {folder}
+    return {re.sub(r"[^a-zA-Z0-9]", "-", path.rstrip("/")) for path in (folder, os.path.realpath(folder))}

@@ -46,19 +46,19 @@ def recall(memem: Memem, arguments: Arguments) -> str:
 
 def list_(memem: Memem, arguments: Arguments) -> str:
     """memory_list."""
-    from memem.recall import listing
+    from memem.recall import listing, render
 
     start, limit = arguments["offset"], arguments["limit"]
     found = _memories(memem, arguments, history=arguments.get("include_history", False))
-    return listing.by_project(found[start : start + limit], len(found), start)
+    return render.warned(listing.by_project(found[start : start + limit], len(found), start), memem.warnings())
 
 
 def recent(memem: Memem, arguments: Arguments) -> str:
     """memory_recent."""
-    from memem.recall import listing
+    from memem.recall import listing, render
 
     found = sorted(_memories(memem, arguments), key=lambda memory: (memory.updated, memory.id), reverse=True)
-    return listing.newest(found[: arguments["limit"]])
+    return render.warned(listing.newest(found[: arguments["limit"]]), memem.warnings())
 
 
 def import_(memem: Memem, arguments: Arguments) -> str:

@@ -80,13 +80,15 @@ def search(memem: Memem, arguments: Arguments) -> str:
 
 def get(memem: Memem, arguments: Arguments) -> str:
     """memory_get."""
-    return render.full(*memem.get(_texts(arguments["ids"])))
+    text = render.full(*memem.get(_texts(arguments["ids"])))
+    return render.warned(text, memem.warnings())
 
 
 def timeline(memem: Memem, arguments: Arguments) -> str:
     """memory_timeline."""
     found = memem.timeline(arguments["memory_id"], arguments["depth_before"], arguments["depth_after"])
-    return render.timeline(found.anchor, found.before, found.after, found.linked)
+    text = render.timeline(found.anchor, found.before, found.after, found.linked)
+    return render.warned(text, memem.warnings())
 
 
 def slice_(memem: Memem, arguments: Arguments) -> str:

@@ -46,7 +46,7 @@ _BRIEF = 2.5  # logarithm of the words of a turn that is no longer brief
 _SESSION_LENGTH = 0.75
 _SHARPNESS = 8.0
 _HALF_LIFE = 86_400.0  # seconds
-_BEST = 30  # sessions whose files are compared
+_BEST = 20  # sessions whose files are compared
 _NEAREST = 3  # of them count for a session
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from memem.dates import named
+from memem.dates import named, seconds
 from memem.errors import StateUnavailable
 from memem.sources import search as scan
 from memem.sources.claude_code import ClaudeCode
@@ -16,6 +17,7 @@ from memem.sources.events import Event
 from memem.sources.search import Bounds, Found, Passage, Words
 from memem.text import query_terms
 from memem.transcripts.archive import Archive, source_key
+from memem.transcripts.ranking import recent
 from memem.transcripts.turns import Order
 
 _MOST_WORDS = 40
@@ -50,6 +52,7 @@ def search(
     limit: int = 5,
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     order: Order = Order(),  # noqa: B008 - frozen
+    clock: Callable[[], float] = time.time,
 ) -> Found:
     """Passages of sessions, best first: at most one for each turn of what is indexed, or for each session.
 
@@ -61,31 +64,39 @@ def search(
 
     def scanned(**how: Any) -> Found:
         """What is not indexed; with the sessions ranked, the best of each."""
-        most = limit * _WIDE if order.by_session else limit
-        found = scan.search(source, folders, query, belongs=belongs, redact=redact, limit=most, bounds=bounds, **how)
+        wide = limit * _WIDE if order.by_session else limit
+        found = scan.search(source, folders, query, belongs=belongs, redact=redact, limit=wide, bounds=bounds, **how)
         if not order.by_session:
             return found
         worth = how.get("worth", lambda _: 1.0)
-        return found.replace(passages=_one_each(found.passages, sum(worth(stem) for stem, _ in terms)))
+        most = sum(worth(stem) for stem, _ in terms)
+        return found.replace(passages=_of_sessions(found.passages, most, clock() if order.newest else None)[:limit])
 
     if archive is None:
         return scanned()
     words = topics(query, by_session=order.by_session) or tuple(stem for stem, _ in terms)
-    order = order.replace(when=order.when or named(query, datetime.now(UTC).date()))
+    order = order.replace(when=order.when or named(query, datetime.fromtimestamp(clock(), UTC).date()))
+    wanted = 2 * limit if order.by_session else limit  # sub-agents have archives of their own
     try:
         meant = _meant(source, belongs, remembered)
-        turns = archive.find(words, limit, meant, stop=lambda: bounds.clock() >= end, order=order)
+        turns = archive.find(words, wanted, meant, stop=lambda: bounds.clock() >= end, order=order)
         begin = _beginnings(archive)
     except StateUnavailable:
         return scanned()
     indexed = [_best(turn.score, events, terms) for turn, events in turns if events]
     found = scanned(begin=begin, worth=archive.worth)
+    ranked = _together(indexed, found.passages, order)
+    return found.replace(passages=tuple(ranked[:limit]))
+
+
+def _together(indexed: Sequence[Passage], scanned: Iterable[Passage], order: Order) -> list[Passage]:
+    """All that was found, best first."""
     # A session that was moved is met twice: in the index, and where it is now.
     known = {(passage.uuid, passage.role, passage.snippet) for passage in indexed}
-    other = [passage for passage in found.passages if (passage.uuid, passage.role, passage.snippet) not in known]
+    other = [passage for passage in scanned if (passage.uuid, passage.role, passage.snippet) not in known]
     digits = 3 if order.by_session else 1
     ranked = sorted([*indexed, *other], key=lambda passage: (round(passage.score, digits), passage.at), reverse=True)
-    return found.replace(passages=tuple(ranked[:limit]))
+    return _one_each(ranked) if order.by_session else ranked  # the end of a session may not be archived yet
 
 
 def _meant(
@@ -108,12 +119,26 @@ def topics(query: str, *, by_session: bool = False) -> tuple[str, ...]:
     return tuple(word for word in told if word not in _ABOUT_WORK) or told if by_session else told
 
 
-def _one_each(passages: Iterable[Passage], most: float) -> tuple[Passage, ...]:
-    """The best passage of each session, with a score that compares to those of sessions: the share of what is asked."""
-    best: dict[str, Passage] = {}
+def _of_sessions(passages: Iterable[Passage], most: float, now: float | None) -> tuple[Passage, ...]:
+    """The best passage of each session, with a score that compares to those of sessions: the share of what is asked.
+
+    With `now`, in seconds since the epoch, the latest are preferred as those in the index are.
+    """
+
+    def score(passage: Passage) -> float:
+        share = min(passage.score / most, 1.0) if most else 0.0
+        at = None if now is None else seconds(passage.at)
+        return share if now is None or at is None else share + recent(now - at)
+
+    return tuple(_one_each(sorted((one.replace(score=score(one)) for one in passages), key=lambda one: -one.score)))
+
+
+def _one_each(passages: Iterable[Passage]) -> list[Passage]:
+    """The first passage of each session."""
+    first: dict[str, Passage] = {}
     for passage in passages:
-        best.setdefault(passage.session, passage.replace(score=min(passage.score / most, 1.0) if most else 0.0))
-    return tuple(best.values())
+        first.setdefault(passage.session, passage)
+    return list(first.values())
 
 
 def _beginnings(archive: Archive) -> Callable[[str, os.stat_result], int]:

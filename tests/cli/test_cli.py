@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memem import __version__
+from memem.cli.main import run
 from memem.recall.ranking import SIGNALS
 
 from ..home import ROOT, SECONDS, Home
@@ -109,13 +110,13 @@ def test_text_comes_from_standard_input(home: Home) -> None:
         (("save", "-"), 2, "at least 10 characters"),
         (("save", REDIS, "--kind", "poem"), 2, "'decision'"),
         (("save", REDIS, "--layer", "9"), 2, "0<=x<=3"),
-        (("save", REDIS, "--supersedes", "00000000"), 3, "memory_search"),
+        (("save", REDIS, "--supersedes", "00000000"), 3, "a search shows"),
         (("search", ""), 2, "say what you are looking for"),
         (("search", "x", "--limit", "0"), 2, "1<=x<=50"),
         (("get", "00000000"), 3, "memem list"),
         (("get", "abc"), 3, "memem list"),
         (("get",), 2, "--help"),
-        (("timeline", "00000000"), 3, "memory_search"),
+        (("timeline", "00000000"), 3, "a search shows"),
         (("slice",), 2, "--query-file"),
         (("slice", "--query-file", "/nowhere"), 2, "No such file"),
         (("remember", "x"), 2, "--help"),
@@ -157,8 +158,11 @@ def test_arguments_that_are_no_text_end_in_words(redis: Home, arguments: tuple[s
 
 
 def test_input_that_is_no_text_ends_in_words(home: Home) -> None:
-    done = home.run("save", "-", stdin=b"\xff\xfe Redis on port 6380")
-    assert done.returncode in (0, 2)
+    for text, codec, encoding in (("Redis on port 6380", "utf-16", "UTF-16"), ("Straßen", "cp1252", "WINDOWS-1252")):
+        done = home.run("save", "-", stdin=text.encode(codec))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "is no UTF-8" in done.stderr and f"iconv -f {encoding}" in done.stderr
+    assert not list(home.notes.glob("*.md"))
     assert home.run("slice", "--query-file", "-", stdin=b"\xff").returncode in (0, 2)
 
 
@@ -318,3 +322,25 @@ def test_demo_leaves_a_folder_that_is_not_its_own_alone(home: Home) -> None:
     assert done.returncode == 2
     assert "left alone" in done.stderr
     assert stranger.read_text() == "keep me"
+
+
+@pytest.mark.parametrize("arguments", [("list", "--all", "--json"), ("list", "--all"), ("get", "00000000")])
+def test_answers_of_an_index_that_is_being_built_say_so_beside_the_answer(home, monkeypatch, capsys, arguments):
+    home.notes.mkdir(parents=True)
+    for number in range(401):
+        (home.notes / f"{number}.md").write_text(f"Zebra {number} lives in enclosure {number}\n")
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("memem.stores._BUILDING_SECONDS", -1.0)
+    monkeypatch.setattr("memem.app.PATIENT_SECONDS", -1.0)
+    monkeypatch.setattr("memem.sync._FIRST_BATCH", 200)
+    with pytest.raises(SystemExit):
+        run(list(arguments))
+    assert capsys.readouterr().err.count("is being built") == 1
+
+
+def test_answers_name_nothing_that_only_an_agent_can_type(redis: Home) -> None:
+    said = redis.run("save", "Integration tests of the importer need Redis as well, on port 6390, with TLS")
+    assert "supersedes=" not in said.stdout
+    said = redis.run("transcripts", "zebra")
+    assert "everywhere" not in said.stdout

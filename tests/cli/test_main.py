@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from memem import __version__
+from memem.__main__ import main
 from memem.cli.former import OLD_FLAGS, OTHER_WORDS, READS
 from memem.cli.group import FILES, group
 from memem.cli.main import COMMANDS, EXAMPLES
@@ -166,3 +167,13 @@ def test_bash_completes_with_the_printed_script(home: Home) -> None:
         pytest.skip("no bash here")
     done = subprocess.run(["/bin/bash", "-c", script], env=environ, capture_output=True, text=True)
     assert done.stdout.split() == ["doctor"], done
+
+
+def test_interrupt_before_a_command_has_begun_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("memem.cli.main.run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["list"])
+    assert ended.value.code == 130

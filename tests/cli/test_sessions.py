@@ -86,3 +86,16 @@ def test_stopped_run_goes_on_where_it_ended(home: Home, sessions: Path) -> None:
     first, second = json.loads(home.run("mine", "--json", str(sessions)).stdout)
     assert first["unchanged"]
     assert not second["unchanged"]
+
+
+def test_what_a_mined_lesson_replaces_is_told(home: Home, sessions: Path) -> None:
+    said = (sessions / "two.jsonl").read_text(encoding="utf-8")
+    session = json.loads(said.split("\n", 1)[0])["sessionId"]
+    later = said.replace("6397", "6400").replace(session, "two").replace('"timestamp":"2026', '"timestamp":"2027')
+    (sessions / "two.jsonl").write_text(later, encoding="utf-8")
+    assert "replaces" not in home.run("mine", str(sessions / "one.jsonl")).stdout
+    printed = home.run("mine", str(sessions / "two.jsonl")).stdout.split("\n")
+    (told,) = (line for line in printed if line.startswith("  replaces ["))
+    assert "6397" in told
+    mined = json.loads(home.run("mine", "--json", "--again", str(sessions)).stdout)
+    assert all("replaced" in outcome for session in mined for outcome in session["outcomes"])

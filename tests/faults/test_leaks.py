@@ -189,15 +189,20 @@ def call_every_tool(home: Home) -> None:
     def ask(calls: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
         requests = [{"jsonrpc": "2.0", "id": at, "method": method, "params": given}
                     for at, (method, given) in enumerate([("initialize", start), *calls])]  # fmt: skip
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-m", "memem.server"],
-            input="".join(json.dumps(one) + "\n" for one in requests).encode(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env=home.environ | {"PYTHONPATH": str(ROOT), "MEMEM_TOOL_PROFILE": "full"},
             cwd=home.project,
-            capture_output=True,
-            timeout=120,
-        )
-        return [json.loads(line) for line in done.stdout.splitlines()] + [{"stderr": done.stderr.decode()}]
+        ) as server:
+            assert server.stdin and server.stdout
+            server.stdin.write("".join(json.dumps(one) + "\n" for one in requests).encode())
+            server.stdin.flush()  # and left open: at its end what is not answered yet is dropped
+            replies = [json.loads(server.stdout.readline()) for _ in requests]
+            server.stdin.close()
+        return replies
 
     listed = next(reply["result"]["tools"] for reply in ask([("tools/list", {})]) if reply.get("id") == 1)
     token = said("save-content")
@@ -208,8 +213,7 @@ def call_every_tool(home: Home) -> None:
                      for name, about in texts.items() if "string" in json.dumps(about)}  # fmt: skip
         calls.append(("tools/call", {"name": tool["name"], "arguments": arguments}))
     assert len(calls) > 8
-    replies = [reply for reply in ask(calls) if "id" in reply]
-    assert len(replies) == len(calls) + 1
+    assert {reply["id"] for reply in ask(calls)} == set(range(len(calls) + 1))
 
 
 def mine_with_a_model(home: Home, transcript: Path, script: object) -> bytes:
@@ -249,6 +253,30 @@ def test_s1_no_secret_reaches_a_file_or_a_model_whatever_way_it_comes_in(tmp_pat
     assert leaks(home, but, sent) == set()
     assert sum(path.name.endswith(".md") for path in home.vault.rglob("*")) > 3, "the memories themselves are kept"
     assert turn_on(str(home.state), SESSION) is False
+
+
+@pytest.mark.parametrize(
+    "said_so",
+    [
+        "We always deploy the harbor with the token below.\n\nToken:\n{}\nNever commit it to the repository.",
+        "We always deploy the harbor with the key of the table.\n\n| token | use |\n| {} | deploy |\n| token | {} |",
+    ],
+)
+def test_s1_a_sentence_that_is_learned_alone_takes_no_secret_along(tmp_path: Path, said_so: str) -> None:
+    home = Home(tmp_path)
+    home.welcomed()
+    secret = drawn("sentence", 32)
+    path = home.root / ".claude" / "projects" / "-harbor" / f"{SESSION}.jsonl"
+    path.parent.mkdir(parents=True)
+    write(path, user(said_so.replace("{}", secret), cwd=str(home.project)), agent("Understood."))
+    memem = home.open()
+    (mined,) = Miner(memem).mine([str(path)])
+    memem.close()
+    assert mined.new
+    held = [
+        file for file in home.root.rglob("*") if file.is_file() and secret.lower() in str(file.read_bytes()).lower()
+    ]
+    assert held == [path]
 
 
 @pytest.mark.parametrize("refusing", ["a prose answer", "an error"])

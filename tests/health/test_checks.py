@@ -280,3 +280,10 @@ def test_setting_that_does_not_fit_fails_and_is_named(home: Home, monkeypatch: p
 def test_full_disk_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("memem.health.folders._LEAST_FREE_BYTES", 1 << 80)
     assert checks(home)["space"].level == DEGRADED
+
+
+def test_a_key_beside_what_it_locks_is_named(home: Home) -> None:
+    home.environ |= {"MEMEM_DIR": str(home.root / ".config" / "memem")}
+    found = checks(home)["sealed secrets"]
+    assert found.level == DEGRADED
+    assert "must lie outside" in found.text

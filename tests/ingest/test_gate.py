@@ -25,7 +25,7 @@ class Desk:
         self.vault = Vault(str(folder / "memem"))
         self.vault.make()
         self.index = memory_index()
-        self.spool = Spool(str(folder / "spool"))
+        self.spool = Spool(str(folder / "spool"), str(folder))
         self.gate = Gate(self.vault, self.index, self.spool, now=lambda: NOON)
 
     def save(self, content, scope=SHOP, *, dry_run=False, **fields):

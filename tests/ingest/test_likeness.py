@@ -227,3 +227,44 @@ def test_what_is_not_compared_further_would_have_been_no_correction(begun, one, 
     with pytest.MonkeyPatch.context() as everywhere:
         everywhere.setattr(likeness, "_may_share", lambda *_: True)
         assert [compare(*pair) for pair in pairs] == answers
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The EU cluster runs Kubernetes 1.29", "The US cluster runs Kubernetes 1.31"),
+        ("Monday standup is at 9:30", "Friday standup is at 10:00"),
+        ("The standup on Monday is at 9:30", "The standup on Friday is at 10:00"),
+        ("On Mondays the office opens at 8", "On Fridays the office opens at 9"),
+        ("January sales were 500 units", "February sales were 700 units"),
+        ("In March we shipped 3 features", "In April we shipped 5 features"),
+        ("Q1 target is 500 signups", "Q2 target is 900 signups"),
+        ("The 2025 budget is 4000 euros", "The 2026 budget is 5000 euros"),
+        ("In version 3 the limit is 500 rows", "In version 4 the limit is 900 rows"),
+        ("Sprint 12 ends on Friday", "Sprint 13 ends on Monday"),
+        ("The machine number 12 stands in hall 3 by pump 8", "The machine number 13 stands in hall 4 by pump 9"),
+        ("Customer no. 4711 gets 10 percent off", "Customer no. 4712 gets 15 percent off"),
+        ("Invoices over 1000 euros need two approvals", "Invoices over 5000 euros need three approvals"),
+        ("Required fields are marked with a star", "Optional fields are marked with a star"),
+        ("Open tickets are listed in Jira", "Closed tickets are listed in Jira"),
+        ("Public buckets are served by Cloudflare", "Private buckets are served by Cloudflare"),
+    ],
+)
+def test_two_subjects_with_two_values_are_both_kept(one, other):
+    assert compare(one, other) != CORRECTION
+    assert compare(other, one) != CORRECTION
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Backups run on Tuesday at 02:00", "Backups run on Sunday at 04:00"),
+        ("The team meets on Monday at 9:00", "The team meets on Thursday at 15:00"),
+        ("As of March 2026 the quota is 50", "As of April 2026 the quota is 80"),
+        ("The retry limit is 3 with a delay of 5 seconds", "The retry limit is 5 with a delay of 10 seconds"),
+        ("Field names are optional", "Field names are required"),
+        ("The manual approval is required", "The automatic approval is required"),
+    ],
+)
+def test_two_values_of_one_subject_are_corrected(old, new):
+    assert compare(new, old) == CORRECTION

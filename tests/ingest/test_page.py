@@ -25,6 +25,8 @@ WORDS = (
     *("mot de passe", "sshpass -p", "mysql -uroot -p", "docker login -u x -p ", "redis-cli -a ", "log in as me / "),
     *("log_in('me', 'abc1DEF')", "logged in using ", "seed phrase is ", "curl -u a:b1", " --user ", "kind: Secret"),
     *("the api key for staging is ", "| token | ", "token →", "\x1b[0m", "\u200b", "\u00ad", "=\n", '" + "', "'+'"),
+    *("machine a.io login b password ", "identified by '", "create user bob with password '", "set password = '"),
+    *("unrar x -p", "7z a -p", "ldapsearch -w ", "bindpw ", "zip -P ", "login is bob / ", "credenciales: bob:"),
     *("1234567-abcdefg", "a/b.c+d=e", string.ascii_letters, "0123456789abcdef" * 2),
 )
 GLUE = (
@@ -110,7 +112,7 @@ def test_names_are_found_where_they_can_begin_only(text: str) -> None:
     "pattern",
     [
         *(logins.AUTHORIZATION, logins.BEARER, logins.COOKIE, logins.CURL_USER, logins.CLIENT, logins.CALL),
-        *(logins.SPOKEN, logins.AWS_ID, told.TOLD, told.LIST, told.PHRASE, wrapped.GAP),
+        *(logins.NETRC, logins.SQL, logins.SPOKEN, logins.AWS_ID, told.TOLD, told.LIST, told.PHRASE, wrapped.GAP),
     ],
     ids=lambda pattern: pattern.pattern[:30],
 )

@@ -61,7 +61,7 @@ def test_store_that_is_off_keeps_nothing(home: Home) -> None:
 
 @pytest.mark.parametrize("inside", ["state", "vault"])
 def test_key_beside_what_it_locks_is_refused(home: Home, inside: str) -> None:
-    sealed = store(home, MEMEM_SECRETS_KEY_FILE=str(home.root / inside / "k"))
+    sealed = SealedStore(load(home.environ).replace(secrets_key_file=str(home.root / inside / "k")))
     sealed.keep([("github", TOKEN)], "x")
     assert "must lie outside" in sealed.problem and not sealed.path.exists()
 

@@ -149,6 +149,24 @@ PLAIN = (
     "   1\t-----BEGIN " + "PRIVATE KEY----- is how such a file starts",
     "| token | the id of a session, as text |\n| password | at least 8 characters |",
     "NUGET_API_KEY   2025-01-20T04:03:30Z",
+    "The password is: at least 12 characters; the token is: expired; the secret is: configurable; the key is: patience",
+    "the password is: argon2id, the password is: <redacted>, the password is: ${DB_PASSWORD}, password is: see 1Passw",
+    "password: **required**, - **Password**: at least 8, **Password**: optional",
+    'password "Passwort", password "min:8", password "utf-8", fields = ("password", "new_password1", "iso-8859-1")',
+    "Das Passwort ist: falsch; das Passwort ist: mindestens 12 Zeichen lang; le mot de passe est : obligatoire",
+    "ENV PASSWORD_FILE /run/secrets/x\nENV DB_PASSWORD ${DB_PASSWORD}\nENV DB_PASSWORD $DB_PASSWORD",
+    "define('LBL_PASSWORD', 'Passwort'); define('LBL_PASSWORD', 'Please enter it'); define('TOKEN_NAME', 'X-Auth2');",
+    'System.setProperty("db.password", password); System.setProperty("db.password", "${db.password}")',
+    "each row is identified by 'user_id', IDENTIFIED BY 'password', ALTER USER bob WITH PASSWORD :pw; PASSWORD '$1'",
+    'the user sees a password "Password required"; machine learning login page password reset',
+    "zip -P $PASS a.zip b; unzip -P does not work; 7z x -p a.7z; bindpw is deprecated; rootpw --iscrypted",
+    "1Password is the password manager; we moved the password to 1Password; passwords are SHA256-hashed",
+    "PBKDF2WithHmacSHA256 as the password hash; use UTF-8 for the password; log in as admin with OAuth2.0 and 2FA",
+    "the token is written to session_store_v2_backup; send the token to user#12; login is app/Users2Page",
+    "post the token to https://api.acme.dev/v1?Xa=AbC1; the password check in tests/test_Auth2.py::test_login fails",
+    "the token of 2024-11-21T10:11:12Z expired; the password goes to user@Host2.example.org; la clave es user_id_2",
+    "密码为空, 密码是必填项, パスワードは必須です, パスワードは8文字以上です, ключ API: обязателен",
+    "uses password SHA-256 hashing, or password PBKDF2, or Pass *SDAGISelPass, or pass `force_refresh=True`",
     "",
 )
 
@@ -219,6 +237,37 @@ def test_assigned_value_is_replaced_and_its_name_kept(assignment: str) -> None:
         "jdbc:oracle:thin:me/|Sommer2024!x|@//db:1521/X",
         "net use Z: //s/x /user:me |Sommer2024!x|",
         "password = '|it''s Sommer2024!x|'",
+        "The staging database password is: |Xk4mQ9vT2rLp|",
+        "the password is : |tiger-Katze-77|",
+        "the root password was: |Qw!rt_zPl|",
+        "the password is:\n\n    |Xk4mQ9vT2rLp|\n",
+        "Das Passwort ist: |Qw!rt_zPl|",
+        "**The password is:** |Xk4mQ9vT2rLp|",
+        "the password is **|Xk4mQ9vT2rLp|**",
+        "- **Password**: |hunter2|",
+        "- **Password**: `|Qw!rt_zPl|`",
+        'it takes the password "|Xk4mQ9vT2rLp|"',
+        "the wifi password |Qw!rt_zPl| is for guests",
+        "define('DB_PASSWORD', '|hunter2|');",
+        'System.setProperty("db.password", "|hunter2|")',
+        'System.setProperty("javax.net.ssl.keyStorePassword", "|Xk4mQ9vT2rLp|")',
+        "server.ssl.key-store-password: |Xk4mQ9vT2rLp|",
+        "FROM scratch\nENV DB_PASSWORD |hunter|\n",
+        "fastcgi_param DB_PASSWORD |hunter2|;",
+        "CREATE USER 'a'@'%' IDENTIFIED BY '|hunter|';",
+        "CREATE USER a IDENTIFIED WITH mysql_native_password BY '|hunter2|';",
+        "create user a identified by |hunter2|;",
+        "ALTER USER a PASSWORD '|hunter|';",
+        "ALTER ROLE a WITH ENCRYPTED PASSWORD '|hunter|';",
+        "SET PASSWORD FOR 'a'@'b' = '|hunter2|';",
+        "machine acme.dev login bob password |hunter|",
+        "machine acme\n  login bob\n  password |hunter|\n",
+        "default login bob password |hunter2|",
+        "bindpw |hunter2|",
+        "rootpw |Qw!rt_zPl|",
+        "zip -r -P |hunter2| a.zip b",
+        "7z a -p|hunter2| a.7z b",
+        "ldapsearch -x -D cn=admin -w |hunter2| -b dc=x",
         "seed phrase: |abandon ability able about above absent absorb abstract absurd abuse access accident|",
     ],
 )
@@ -226,6 +275,50 @@ def test_password_alone_is_replaced(text: str) -> None:
     before, password, after = text.split("¦" if "¦" in text else "|")
     redacted = redact(before + password + after).text
     assert MARK.sub("", redacted) == before + after
+
+
+TOLD = (
+    *("set the password to {}", "the password has been changed to {}.", "the password is now {}", "the password's {}"),
+    *("the new password will be {}", "the password I use is {}", "password - {}", "pw – {}", "password ({})"),
+    *("use {} as the password", '"{}" is my wifi password', "the password on staging: {}", "passphrase of the key: {}"),
+    *("the password (it's {}) works", "login is bob / {}", "the credentials are bob:{}", "log in as bob with {}."),
+    *("Das Datenbankpasswort ist {}", "Das Passwort vom Server ist {}", "nimm {} als Passwort", "{} ist das Passwort"),
+    *("Passwort - {}", "ich habe das Passwort auf {} geändert", "PW ist {}", "Zugangsdaten: bob / {}"),
+    *("le mot de passe est maintenant {}", "le mot de passe de la base : {}", "utilise {} comme mot de passe"),
+    *("le mot de passe wifi c'est {}", "mdp : {}", "mot de passe {}", "identifiants : bob / {}"),
+    *("la contraseña de la base de datos: {}", "usa {} como contraseña", "la clave del wifi es {}", "contraseña {}"),
+    *("a senha do servidor é {}", "use {} como senha", "la password del server è {}", "usa {} come password"),
+    *("hasło do serwera to {}", "użyj {} jako hasła", "het wachtwoord van de server is {}", "şifre: {}"),
+    *("пароль — {}", "пароль от базы: {}", "используй {} как пароль", "lösenordet är {}"),
+    *("密码是{}", "数据库密码是：{}", "パスワードは{}です", "パスワードは「{}」です", "비밀번호는 {} 입니다"),
+)
+TOLD_TOKENS = (
+    *("the api key is now {}", "use {} as the api key", "the token's {}", "set the token to {}", "{} is the api token"),
+    *("Der API-Schlüssel ist {}", "Das Token lautet: {}", "la clé API est {}", "le jeton est {}", "la clave API es {}"),
+    *(
+        "a chave API é {}",
+        "la chiave API è {}",
+        "token to {}",
+        "токен: {}",
+        "ключ API: {}",
+        "密钥是 {}",
+        "トークンは{}です",
+    ),
+)
+
+
+@pytest.mark.parametrize("sentence", TOLD)
+def test_password_that_a_person_tells_in_a_sentence_is_replaced(sentence: str) -> None:
+    before, after = sentence.split("{}")
+    for password in ("Xk4mQ" + "9vT2rLp", "tiger-" + "Katze-77", "Qw!rt" + "_zPl", "hunter" + "2!x"):
+        assert MARK.sub("{}", redact(sentence.format(password)).text) == sentence
+        assert redact(before + "1Password" + after).found == ()
+
+
+@pytest.mark.parametrize("sentence", TOLD_TOKENS)
+def test_token_that_a_person_tells_in_a_sentence_is_replaced(sentence: str) -> None:
+    for token in (fake(16), fake(20, HEX), fake(43, ALPHANUMERIC + "-_")):
+        assert MARK.sub("{}", redact(sentence.format(token)).text) == sentence
 
 
 @pytest.mark.parametrize("text", PLAIN)
@@ -469,6 +562,17 @@ def test_token_is_found_between_any_words(before: str, after: str) -> None:
             "cookie: a=",
             "AKIA" * 5,
         ),
+        *("machine a login b ", "machine a\n", "identified by ", "user a password", "user a ", "set password for a"),
+        *(
+            "passwort vom a b ",
+            "password is ",
+            "a as the password ",
+            "login: a with ",
+            "密码是",
+            "パスワード",
+            "token, a ",
+        ),
+        *("zip -P ", "7z a ", "ldapsearch ", "password is: ", "password **", "define('password', '", "ENV password "),
         *("secret='<", "password is ", "BUNDLE_A: a:", "redis-cli "),
         *("a\x1b[", "\x1b", "a\u200bb", "%41", "\\x41", "echo a | ", "htpasswd -b ", "sqlplus a/", "pw=", "s.a1b2"),
     ],

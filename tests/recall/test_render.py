@@ -183,6 +183,12 @@ def test_empty_search_tells_what_keeps_memem_from_finding() -> None:
     assert "the vault is away" in answer
 
 
+def test_index_line_tells_what_memem_generated_without_its_marks() -> None:
+    body = "<!-- memem:begin 0123456789abcdef generated; what you write stays -->\nRun the importer\n<!-- memem:end -->"
+    line = render.index_line(candidate(1, body, title="Playbook of harbor").memory)
+    assert line.endswith("Playbook of harbor — Run the importer")
+
+
 def test_index_line_does_not_say_the_title_twice() -> None:
     line = render.index_line(candidate(1, "Use uv. It is faster.", title="Use uv").memory)
     assert line == "[00000001] L2 Use uv — It is faster."

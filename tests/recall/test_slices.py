@@ -195,3 +195,26 @@ def test_budget_of_nothing_means_silence() -> None:
     assert slices.for_prompt(index, query(budget=0), "", nothing).ids == []
     start = slices.for_session(index, query(budget=0), "")
     assert (start.pinned, session_block(start)) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "current"),
+    [
+        ({"invalid_at": "2020-01-01"}, False),
+        ({"invalid_at": "2026-11-20T23:59:00Z"}, False),
+        ({"invalid_at": "2026-11-21"}, True),  # its last day
+        ({"invalid_at": "2035-01-01"}, True),
+        ({"valid_at": "2035-01-01"}, False),
+        ({"valid_at": "2026-11-21T23:00:00Z"}, True),
+        ({"valid_at": "2020-01-01", "invalid_at": "2035-01-01"}, True),
+        ({"valid_at": "2035-01-01T10:00:00Z", "created": "2035-01-01T10:00:00Z"}, True),  # by a clock gone wrong
+        ({"valid_at": "soon", "invalid_at": "1.1.2020"}, True),
+    ],
+    ids=str,
+)
+def test_what_is_over_or_begins_later_is_not_volunteered_as_current(fields: dict[str, object], current: bool) -> None:
+    index = filled(tunnel(1, **fields))
+    asked = query(today="2026-11-21")
+    assert bool(slices.for_prompt(index, asked, "", nothing).ids) is current
+    assert bool(slices.for_session(index, asked, "").ids) is current
+    assert slices.for_search(index, asked).ids == [tunnel(1).id]

@@ -48,6 +48,17 @@ def test_a_project_is_known_by_the_name_of_its_sessions_or_its_folder(setting: s
     assert not projects.holds_folder("")
 
 
+def test_a_project_is_known_by_links_to_its_folder(tmp_path: Path) -> None:
+    folder, link = tmp_path / "real" / "harbor", tmp_path / "link"
+    folder.mkdir(parents=True)
+    link.symlink_to(folder)
+    named = str(folder).replace("/", "-").replace("_", "-")
+    assert Excluded(str(link)).holds_folder(str(folder))
+    assert Excluded(str(link)).holds_path(Path("/h/.claude/projects", named, "one.jsonl"))
+    assert Excluded(str(folder)).holds_folder(str(link))
+    assert not Excluded(str(link)).holds_folder(str(folder.parent))
+
+
 @pytest.fixture
 def with_setting(home: Config, checkout: str) -> Callable[[str], Memem]:
     """Memem over a home with a session in each of two projects."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,39 @@ def test_last_sessions_are_found_whatever_they_hold_when_the_newest_are_asked_fo
     assert days(memem.transcripts("crane", by_session=True)) == [1]
     assert sorted(days(memem.transcripts("crane", by_session=True, newest=True))) == [1, 2]
     assert memem.transcripts("giraffe", by_session=True, newest=True).passages == ()
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_session_of_this_moment_comes_first_of_the_newest_archived_or_not(
+    memem: Memem, projects: Path, session: Callable[..., None], keep: Callable[[], None], checkout: str, archived: bool
+) -> None:
+    session(1, "The crane, the winch and the quay.")
+    session(2, "The crane is broken.")
+    keep()
+    common = {"cwd": checkout, "sessionId": "s9", "timestamp": datetime.now(UTC).isoformat()}
+    write(projects / "s9.jsonl", user("The crane again.", **common), agent("Yes, the crane.", **common))
+    if archived:
+        keep()
+    assert days(memem.transcripts("crane winch quay", by_session=True))[0] == 1
+    assert days(memem.transcripts("crane winch quay", by_session=True, newest=True))[0] == 9
+
+
+def test_session_that_is_archived_in_part_and_its_sub_agents_are_one(
+    memem: Memem, projects: Path, keep: Callable[[], None], checkout: str
+) -> None:
+    common = {"cwd": checkout, "sessionId": "s1"}
+    path = write(projects / "p" / "s1.jsonl", user("The crane is broken.", **common))
+    side = {"isSidechain": True, "agentId": "a7"} | common
+    write(
+        path.with_suffix("") / "subagents" / "agent-a7.jsonl",
+        user("Look at the crane.", **side),
+        agent("Crane.", **side),
+    )
+    keep()
+    with open(path, "ab") as file:
+        file.write(line(user("The crane still is.", **common)))
+    assert len(memem.transcripts("crane").passages) > 1
+    assert days(memem.transcripts("crane", by_session=True)) == [1]
 
 
 def test_words_that_are_everywhere_do_not_hide_a_rare_one(
