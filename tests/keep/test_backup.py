@@ -13,6 +13,7 @@ from memem import sqlite
 from memem.app import Memem
 from memem.config import resolve
 from memem.errors import BadInput, Damaged, NotFound, Unavailable, VaultUnavailable
+from memem.ingest.grown import grow
 from memem.keep import backup as backups
 from memem.keep import bundle as bundles
 from memem.keep.backup import backup, made_here
@@ -21,6 +22,7 @@ from memem.keep.forget import Wish
 from memem.keep.forget import carry_out as carry_out_forget
 from memem.keep.forget import plan as plan_forget
 from memem.keep.restore import carry_out, plan
+from memem.mining import playbooks
 from memem.models import Draft
 from memem.off import is_off, stretches, turn_off, turn_on
 from memem.verify import DAMAGE, verify
@@ -296,6 +298,20 @@ def test_what_named_a_forgotten_memory_is_no_conflict_and_does_not_bring_its_tit
     assert len(list(root.rglob("*conflicted copy*"))) == 1
     for one in root.rglob("*.md"):
         assert gone.id not in one.read_text() and "zorblax-barn-exports-its-figs" not in one.read_text(), one
+
+
+def test_playbook_of_the_backup_does_not_tell_what_was_forgotten(memem, save, home, tmp_path):
+    gone = save("The zorblax barn always exports its figs on Friday", kind="convention")
+    kept = save("Deploys always happen from the pier office", kind="convention")
+    path, memory = playbooks.playbook(gone.project, gone.created)
+    part = playbooks.playbook_part(memem.index.notes())
+    assert "zorblax" in part and grow(memem.vault, memem.index, memem.state, path, memory, lambda _: part)
+    made = backup(home, str(tmp_path))
+    carry_out_forget(memem, plan_forget(memem, Wish(ids=(gone.id,))))
+    restored(memem, made.path)
+    for one in Path(home.memory_root).rglob("*.md"):
+        assert "zorblax" not in one.read_text(), one
+    assert kept.id[:8] in Path(home.memory_root, path).read_text()
 
 
 # What a stranger may have made
