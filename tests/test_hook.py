@@ -421,7 +421,7 @@ def test_h4_output_stays_below_the_limit_of_the_host(home: Home, letter: str) ->
     home.write_note("short", f"Redis staging tunnel\n{letter * 200}", project="local:harbor")
     home.write_note("big", f"Redis staging tunnel\n{letter * 50_000}"[:50_000], project="local:harbor")
     home.write_note("top", f"Redis identity\n{letter * 9_000}", project="local:harbor", layer=0)
-    generous = {"MEMEM_PROMPT_BUDGET": "99999", "MEMEM_SESSION_START_BUDGET": "99999"}
+    generous = {"MEMEM_PROMPT_BUDGET": "9500", "MEMEM_SESSION_START_BUDGET": "9500"}
     for shown in (
         home.hook("UserPromptSubmit", {"prompt": "is the redis staging tunnel down?"}, **generous),
         home.hook("SessionStart", {"source": "startup"}, **generous),

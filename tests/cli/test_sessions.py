@@ -93,7 +93,9 @@ def test_what_a_mined_lesson_replaces_is_told(home: Home, sessions: Path) -> Non
     session = json.loads(said.split("\n", 1)[0])["sessionId"]
     later = said.replace("6397", "6400").replace(session, "two").replace('"timestamp":"2026', '"timestamp":"2027')
     (sessions / "two.jsonl").write_text(later, encoding="utf-8")
-    assert "replaces" not in home.run("mine", str(sessions / "one.jsonl")).stdout
+    alone = home.run("mine", str(sessions / "one.jsonl")).stdout
+    assert "replaces" not in alone
+    assert "\n1 session, 9 lessons saved" in alone
     printed = home.run("mine", str(sessions / "two.jsonl")).stdout.split("\n")
     (told,) = (line for line in printed if line.startswith("  replaces ["))
     assert "6397" in told

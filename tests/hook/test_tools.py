@@ -157,7 +157,7 @@ def test_name_of_a_file_cannot_close_the_frame(home: Home) -> None:
 
 def test_block_about_a_file_stays_below_the_limit_of_the_host(home: Home) -> None:
     home.write_note("big", "記😀" * 20_000, project="local:harbor", paths=["billing/"])
-    home.environ["MEMEM_PROMPT_BUDGET"] = "99999"
+    home.environ["MEMEM_PROMPT_BUDGET"] = "9500"
     shown = read(home, f"billing/{'名' * 80}.py")
     assert "記" in shown
     assert utf16_length(shown) <= 10_000
