@@ -153,14 +153,14 @@ def test_what_the_model_takes_for_a_secret_is_redacted_sealed_and_remembered(
     answer = said(lesson, learned=[(f"the door of the harbor takes {ODD}", [2])]) | {"secrets": [ODD]}
     mined(Scripted(answer))
     assert all(ODD.encode() not in data for data in vault.snapshot().values())
-    assert "[REDACTED:model]" in _lessons(memem)[0].body
+    assert "goes in by [REDACTED:" in _lessons(memem)[0].body
     assert [item.rule for item in memem.redactor.store.items()] == ["model"]
     other = Redactor(memem.config)
     assert other(f"and by {ODD} again").text == "and by [REDACTED:model] again"
 
 
 @pytest.mark.parametrize(
-    "said_as", ["the password of the pier, {}, is old", "mit dem Passwort geht es, {} nämlich", "key to it all, {}"]
+    "said_as", ["the password of the pier is old, as is {}", "Passwort? Na {} wie immer", "key to it all, {}"]
 )
 def test_a_password_without_a_digit_is_one_where_it_is_called_so(
     memem: Memem, mined: Any, session: Path, said_as: str
